@@ -1,0 +1,17 @@
+/* Language without a generated locale: gettext over C.UTF-8, chosen by us. */
+#ifndef BZ_LANG_H
+#define BZ_LANG_H
+
+#include <libintl.h>
+
+#define _(s) gettext(s)
+#define N_(s) (s)
+
+/* Set locale and language; lang "en"/"es" or NULL (environment: LANGUAGE, LC_ALL, LC_MESSAGES,
+ * LANG). Before any thread starts; may be called again when buzonrc names another. */
+void bz_lang_init(const char *lang);
+
+/* "en" or "es". */
+const char *bz_lang_current(void);
+
+#endif

@@ -1,0 +1,43 @@
+/* MIME through GMime, under limits: 32 KiB of header for addresses and encoded words, 50 levels,
+ * 10,000 parts (SECURITY V41, V42). Worker threads only; never the UI thread. */
+#ifndef BZ_MIME_H
+#define BZ_MIME_H
+
+#include "src/err.h"
+#include "src/message.h"
+
+/* Once, before threads. */
+void bz_mime_init(void);
+
+/* Parse a whole message (no From_ line; LF or CRLF). Never NULL: what cannot be parsed becomes one
+ * text/plain part. raw is referenced by the result when keep_raw. */
+struct bz_message *bz_mime_parse(GBytes *raw, bool keep_raw);
+
+/* Parse header bytes alone (up to the empty line, or all of it) into message's header fields,
+ * addresses, date... The parts stay as they are (IMAP fills them from BODYSTRUCTURE). */
+void bz_mime_parse_header(struct bz_message *message, const char *bytes, size_t len);
+
+/* Fill a list row (date, from, to, subject, message_id, BZ_FLAG_ATTACH guess from Content-Type)
+ * from header bytes; 1-2 microseconds a field: finds headers itself, decodes single fields only.
+ * Other members are untouched. */
+void bz_mime_summarize(struct bz_summary *summary, const char *header, size_t len);
+
+/* Undo a transfer encoding ("base64", "quoted-printable", else as is). Lenient. New GBytes. */
+GBytes *bz_mime_decode(const char *encoding, const char *bytes, size_t len);
+
+/* Text of a part as UTF-8 with LF line ends: declared charset, else UTF-8 if valid, else
+ * windows-1252 (*guessed set). Bad sequences become U+FFFD. Caller frees. */
+char *bz_mime_text(const struct bz_part *part, bool *guessed);
+
+/* RFC 2047 decode of one raw header value, raw 8-bit as UTF-8 else windows-1252. Caller frees. */
+char *bz_mime_decode_header(const char *value, size_t len);
+
+/* RFC 5322 date -> seconds UTC and zone in minutes; false when unreadable. Our own reader. */
+bool bz_mime_parse_date(const char *value, int64_t *date, int *zone);
+
+/* Which parts the reader shows and which count as attachments: sets BZ_PART_TEXT and
+ * BZ_PART_ATTACHMENT on every part by the rules of UX section 14 (plain preferred unless a stub).
+ * Called by bz_mime_parse; IMAP calls it after BODYSTRUCTURE to know what to fetch. */
+void bz_message_classify(struct bz_message *message);
+
+#endif

@@ -1,0 +1,28 @@
+#include "src/model.h"
+
+#include <string.h>
+
+void bz_folder_clear(struct bz_folder *folder)
+{
+	g_free(folder->name);
+	g_free(folder->title);
+	memset(folder, 0, sizeof *folder);
+}
+
+void bz_folder_free(void *folder)
+{
+	if (folder == NULL)
+		return;
+	bz_folder_clear(folder);
+	g_free(folder);
+}
+
+void bz_summary_clear(struct bz_summary *summary)
+{
+	g_free(summary->from_name);
+	g_free(summary->from_addr);
+	g_free(summary->to);
+	g_free(summary->subject);
+	g_free(summary->message_id);
+	memset(summary, 0, sizeof *summary);
+}

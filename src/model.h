@@ -1,0 +1,81 @@
+/* The nouns that every layer shares: folders, message rows, flags, references. */
+#ifndef BZ_MODEL_H
+#define BZ_MODEL_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum bz_flag {
+	BZ_FLAG_SEEN = 1 << 0,
+	BZ_FLAG_ANSWERED = 1 << 1,
+	BZ_FLAG_FLAGGED = 1 << 2,
+	BZ_FLAG_DELETED = 1 << 3,
+	BZ_FLAG_DRAFT = 1 << 4,
+	BZ_FLAG_FORWARDED = 1 << 5,
+	/* facts about the message, never sent to a server */
+	BZ_FLAG_ATTACH = 1 << 8,     /* has an attachment worth an @ */
+	BZ_FLAG_INCOMPLETE = 1 << 9, /* a fragment kept after a crash */
+	BZ_FLAGS_REMOTE = 0xff
+};
+
+enum bz_folder_role {
+	BZ_ROLE_NONE = 0,
+	BZ_ROLE_INBOX,
+	BZ_ROLE_SENT,
+	BZ_ROLE_DRAFTS,
+	BZ_ROLE_TRASH,
+	BZ_ROLE_ARCHIVE,
+	BZ_ROLE_JUNK
+};
+
+/* One folder as the store knows it. Strings are owned by the struct. */
+struct bz_folder {
+	uint32_t id;          /* store's id, > 0, stable while cache.db lives */
+	char *name;           /* on the wire (IMAP: modified UTF-7 as sent) or local; unique */
+	char *title;          /* UTF-8 for people, hierarchy with '/' ; not cleaned */
+	char delimiter;       /* 0 = none */
+	enum bz_folder_role role;
+	bool selectable;
+	uint32_t uidvalidity; /* 0 = not known yet */
+	uint32_t uidnext;     /* 0 = not known yet */
+	uint32_t exists;      /* messages in the folder, known as rows or not */
+	uint32_t unseen;
+};
+void bz_folder_clear(struct bz_folder *folder);
+/* GDestroyNotify for GPtrArray of heap folders. */
+void bz_folder_free(void *folder);
+
+/* Names one message for a request; folder and validity make a late answer recognisable. */
+struct bz_msgref {
+	uint32_t folder; /* bz_folder.id */
+	uint32_t uidvalidity;
+	uint32_t uid;
+};
+
+/* One message row: what a list shows. Strings are decoded UTF-8 (never NULL after a read from the
+ * store; "" = absent), owned by the struct, NOT cleaned for the screen (text.h does that). */
+struct bz_summary {
+	uint32_t row;      /* store's row id, > 0, never reused */
+	uint32_t folder;
+	uint32_t uid;
+	int64_t pos;       /* order of arrival in the folder: IMAP uid, mbox byte offset */
+	int64_t date;      /* Date: as seconds UTC; INT64_MIN = none or unreadable */
+	int date_zone;     /* minutes east of UTC as the sender wrote it */
+	int64_t received;  /* INTERNALDATE or From_ line, seconds UTC; INT64_MIN = unknown */
+	uint64_t size;     /* bytes */
+	unsigned flags;    /* enum bz_flag */
+	char *from_name;
+	char *from_addr;
+	char *to;          /* first recipient, for Sent and Drafts: name, else address */
+	char *subject;
+	char *message_id;  /* without <> */
+	/* local mail only; hints, verified before use */
+	int64_t offset;    /* of the From_ line in the mbox */
+	int64_t length;    /* From_ line and separating empty line included */
+	uint8_t digest[32];/* identity (DESIGN section 7); all zero = not computed */
+};
+/* Frees the strings, zeroes the struct. */
+void bz_summary_clear(struct bz_summary *summary);
+
+#endif

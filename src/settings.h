@@ -1,0 +1,55 @@
+/* buzonrc: read by our own pass over its lines and GKeyFile, checked whole, all errors at once. */
+#ifndef BZ_SETTINGS_H
+#define BZ_SETTINGS_H
+
+#include "src/err.h"
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum bz_protocol { BZ_PROTOCOL_IMAP, BZ_PROTOCOL_POP, BZ_PROTOCOL_FILE };
+enum bz_security { BZ_SECURITY_TLS, BZ_SECURITY_STARTTLS, BZ_SECURITY_NONE };
+
+/* One [account "NAME"] section, immutable after loading. Strings owned; NULL = not given. */
+struct bz_account {
+	char *id;               /* NAME as written */
+	char *dirname;          /* NAME made safe as a folder name, unique among accounts */
+	enum bz_protocol protocol;
+	char *host;             /* no brackets */
+	uint16_t port;
+	enum bz_security security;
+	char *user;             /* default: the address */
+	char *name;             /* of the person */
+	char *address;
+	char *password;         /* in locked memory (secret.h); NULL = command or ask */
+	char *password_command; /* raw value, split by g_shell_parse_argv */
+	char *tls_ca_file;      /* absolute path */
+	char *mbox;             /* POP: absolute path of the Inbox mbox (defaulted); FILE: the file */
+};
+
+enum bz_glyphs { BZ_GLYPHS_AUTO, BZ_GLYPHS_UNICODE, BZ_GLYPHS_ASCII };
+enum bz_theme { BZ_THEME_AUTO, BZ_THEME_MONO };
+
+struct bz_settings {
+	GPtrArray *accounts;    /* of struct bz_account *, in file order */
+	char *language;         /* "en", "es" or NULL */
+	enum bz_theme theme;
+	enum bz_glyphs glyphs;
+	char *log;              /* path or NULL */
+};
+
+/* Read and check PATH. NULL on any error; then *problems (never NULL) holds one line per fault,
+ * "buzonrc:7: unknown key \"prot\" in account \"casa\"; did you mean \"protocol\"?", in line order.
+ * A missing file gives err code NOT_FOUND. Resolves defaults with paths.h. */
+struct bz_settings *bz_settings_load(const char *path, GPtrArray **problems, struct bz_err *err);
+void bz_settings_destroy(struct bz_settings **settings);
+
+/* Account by NAME (case ignored when unambiguous), or NULL. Borrowed. */
+const struct bz_account *bz_settings_account(const struct bz_settings *settings, const char *name);
+
+/* A made-up account of protocol FILE for `buzon FILE`; owned by the caller. */
+struct bz_account *bz_account_for_file(const char *path);
+void bz_account_destroy(struct bz_account **account);
+
+#endif
