@@ -10,7 +10,8 @@
 enum bz_part_flag {
 	BZ_PART_ATTACHMENT = 1 << 0, /* listed as an attachment */
 	BZ_PART_TEXT = 1 << 1,       /* what the reader shows comes from here */
-	BZ_PART_CONTAINER = 1 << 2   /* multipart/..., message/rfc822 */
+	BZ_PART_CONTAINER = 1 << 2,  /* message/rfc822; multiparts are not listed */
+	BZ_PART_NESTED = 1 << 3      /* inside a message/rfc822 */
 };
 
 /* A leaf or container in reading order. path as IMAP numbers sections ("1", "2.1"). Strings are
@@ -25,6 +26,7 @@ struct bz_part {
 	char *encoding;    /* transfer encoding, lower case */
 	bool flowed;       /* text/plain; format=flowed */
 	bool delsp;
+	uint16_t alternative; /* number of the innermost multipart/alternative around it, 0 = none */
 	uint64_t size;     /* bytes: of the decoded content if we have it, else as the server says */
 	unsigned flags;    /* enum bz_part_flag */
 	GBytes *content;   /* transfer encoding undone, charset untouched; NULL = not fetched */
@@ -66,5 +68,10 @@ void bz_message_unref(struct bz_message *message);
 
 /* First header of that name (case ignored), or NULL. Borrowed. */
 const char *bz_message_header(const struct bz_message *message, const char *name);
+
+/* Which parts the reader shows and which count as attachments: sets BZ_PART_TEXT and
+ * BZ_PART_ATTACHMENT on every part by the rules of UX section 14 (plain preferred unless a stub).
+ * Called by bz_mime_parse; IMAP calls it after BODYSTRUCTURE to know what to fetch. */
+void bz_message_classify(struct bz_message *message);
 
 #endif

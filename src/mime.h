@@ -35,9 +35,4 @@ char *bz_mime_decode_header(const char *value, size_t len);
 /* RFC 5322 date -> seconds UTC and zone in minutes; false when unreadable. Our own reader. */
 bool bz_mime_parse_date(const char *value, int64_t *date, int *zone);
 
-/* Which parts the reader shows and which count as attachments: sets BZ_PART_TEXT and
- * BZ_PART_ATTACHMENT on every part by the rules of UX section 14 (plain preferred unless a stub).
- * Called by bz_mime_parse; IMAP calls it after BODYSTRUCTURE to know what to fetch. */
-void bz_message_classify(struct bz_message *message);
-
 #endif

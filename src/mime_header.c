@@ -1,0 +1,300 @@
+/* Headers found by ourselves; single fields decoded by GMime, each cut to 32 KiB first. */
+#include "src/mime.h"
+#include "src/mime_private.h"
+
+#include <gmime/gmime.h>
+#include <string.h>
+
+enum { FIELD_MAX = 32 << 10, HEADERS_MAX = 10000 };
+
+char *bz_mime_to_utf8(const char *bytes, size_t len, const char *charset, bool *guessed)
+{
+	char *text = NULL;
+
+	if (charset != NULL && charset[0] != '\0' && g_ascii_strcasecmp(charset, "us-ascii") != 0 &&
+		g_ascii_strcasecmp(charset, "utf-8") != 0)
+		text = g_convert_with_fallback(
+			bytes, (gssize)len, "UTF-8", charset, "\xef\xbf\xbd", NULL, NULL, NULL);
+	if (text != NULL && g_utf8_validate(text, -1, NULL))
+		return text;
+	g_free(text);
+	if (g_utf8_validate_len(bytes, len, NULL))
+		return g_strndup(bytes, len);
+	if (charset != NULL && g_ascii_strcasecmp(charset, "utf-8") == 0)
+		return g_utf8_make_valid(bytes, (gssize)len);
+	if (guessed != NULL)
+		*guessed = true;
+	text = g_convert_with_fallback(
+		bytes, (gssize)len, "UTF-8", "windows-1252", "\xef\xbf\xbd", NULL, NULL, NULL);
+	return text != NULL ? text : g_utf8_make_valid(bytes, (gssize)len);
+}
+
+/* Unfold (RFC 5322 2.2.3), cut, make valid UTF-8 of raw 8-bit. */
+static char *unfolded(const char *value, size_t len)
+{
+	GString *s = g_string_sized_new(MIN(len, FIELD_MAX));
+	char *text;
+
+	for (size_t i = 0; i < len && s->len < FIELD_MAX; i++)
+		if (value[i] != '\r' && value[i] != '\n' && value[i] != '\0')
+			g_string_append_c(s, value[i]);
+		else if (value[i] == '\0')
+			g_string_append_c(s, '?');
+	text = bz_mime_to_utf8(s->str, s->len, NULL, NULL);
+	g_string_free(s, TRUE);
+	return g_strstrip(text);
+}
+
+static char *decode_unfolded(const char *text)
+{
+	char *decoded;
+
+	if (strstr(text, "=?") == NULL)
+		return g_strdup(text);
+	decoded = g_mime_utils_header_decode_text(NULL, text);
+	if (decoded != NULL && g_utf8_validate(decoded, -1, NULL))
+		return decoded;
+	g_free(decoded);
+	return g_strdup(text);
+}
+
+char *bz_mime_decode_header(const char *value, size_t len)
+{
+	g_autofree char *text = unfolded(value, len);
+
+	return decode_unfolded(text);
+}
+
+/* --- addresses --------------------------------------------------------------------------------- */
+
+static void add_address(GPtrArray *out, const char *name, const char *addr)
+{
+	struct bz_address *a = g_new(struct bz_address, 1);
+	const char *at = strrchr(addr, '@');
+
+	a->name = decode_unfolded(name != NULL ? name : "");
+	g_strstrip(a->name);
+	if (at != NULL) {
+		g_autofree char *domain = g_ascii_strdown(at, -1);
+
+		a->addr = g_strdup_printf("%.*s%s", (int)(at - addr), addr, domain);
+	} else {
+		a->addr = g_strdup(addr);
+	}
+	g_ptr_array_add(out, a);
+}
+
+static void flatten(InternetAddressList *list, GPtrArray *out, int depth)
+{
+	int n = internet_address_list_length(list);
+
+	for (int i = 0; i < n && depth < 4; i++) {
+		InternetAddress *a = internet_address_list_get_address(list, i);
+
+		if (INTERNET_ADDRESS_IS_GROUP(a))
+			flatten(internet_address_group_get_members(INTERNET_ADDRESS_GROUP(a)), out,
+				depth + 1);
+		else if (INTERNET_ADDRESS_IS_MAILBOX(a))
+			add_address(out, internet_address_get_name(a),
+				internet_address_mailbox_get_addr(INTERNET_ADDRESS_MAILBOX(a)));
+	}
+}
+
+/* Where GMime finds nothing (From: <MAILER-DAEMON>): the word itself. */
+static void lone_word(const char *text, GPtrArray *out)
+{
+	const char *open = strrchr(text, '<'), *close = open != NULL ? strchr(open, '>') : NULL;
+	g_autofree char *addr = NULL;
+	g_autofree char *name = NULL;
+
+	if (close != NULL && close > open + 1) {
+		addr = g_strndup(open + 1, (size_t)(close - open - 1));
+		name = g_strndup(text, (size_t)(open - text));
+		g_strstrip(name);
+		add_address(out, name, addr);
+	} else if (text[0] != '\0' && strchr(text, ' ') == NULL && strchr(text, ':') == NULL) {
+		add_address(out, "", text);
+	}
+}
+
+void bz_mime_addresses(const char *text, GPtrArray *out)
+{
+	InternetAddressList *list = internet_address_list_parse(NULL, text);
+	guint before = out->len;
+
+	if (list != NULL) {
+		flatten(list, out, 0);
+		g_object_unref(list);
+	}
+	if (out->len == before)
+		lone_word(text, out);
+}
+
+/* --- the header block ---------------------------------------------------------------------------- */
+
+/* Next field: name and value as they stand (folded). False at the end. */
+static bool next_field(const char **at, const char *end, const char **name, size_t *name_len,
+	const char **value, size_t *value_len)
+{
+	while (*at < end) {
+		const char *line = *at, *p, *nl, *colon;
+
+		do {
+			nl = memchr(*at, '\n', (size_t)(end - *at));
+			*at = nl != NULL ? nl + 1 : end;
+		} while (nl != NULL && *at < end && (**at == ' ' || **at == '\t'));
+		if (*line == '\n' || (*line == '\r' && line + 1 < end && line[1] == '\n'))
+			return false;
+		colon = memchr(line, ':', (size_t)(*at - line));
+		if (colon == NULL || colon == line)
+			continue;
+		for (p = colon; p > line && (p[-1] == ' ' || p[-1] == '\t'); p--)
+			;
+		*name = line;
+		*name_len = (size_t)(p - line);
+		*value = colon + 1;
+		*value_len = (size_t)(*at - colon - 1);
+		if (memchr(line, ' ', *name_len) == NULL)
+			return true;
+	}
+	return false;
+}
+
+static bool is_name(const char *name, size_t len, const char *wanted)
+{
+	return strlen(wanted) == len && g_ascii_strncasecmp(name, wanted, len) == 0;
+}
+
+static char *strip_brackets(char *id)
+{
+	char *open = strchr(id, '<'), *close = open != NULL ? strchr(open, '>') : NULL;
+
+	if (close != NULL) {
+		char *inner = g_strndup(open + 1, (size_t)(close - open - 1));
+
+		g_free(id);
+		return inner;
+	}
+	return id;
+}
+
+static void add_header(struct bz_message *m, const char *name, size_t name_len, char *raw)
+{
+	struct bz_header *h = g_new(struct bz_header, 1);
+
+	h->name = g_utf8_make_valid(name, (gssize)name_len);
+	h->value = decode_unfolded(raw);
+	g_ptr_array_add(m->headers, h);
+}
+
+/* Date, subject, Message-ID: the first one counts; address fields add up. */
+static void note_field(struct bz_message *m, const char *name, size_t n, char *raw)
+{
+	if (is_name(name, n, "from") && m->from->len == 0)
+		bz_mime_addresses(raw, m->from);
+	else if (is_name(name, n, "to"))
+		bz_mime_addresses(raw, m->to);
+	else if (is_name(name, n, "cc"))
+		bz_mime_addresses(raw, m->cc);
+	else if (is_name(name, n, "reply-to"))
+		bz_mime_addresses(raw, m->reply_to);
+	else if (is_name(name, n, "subject") && m->subject[0] == '\0') {
+		g_free(m->subject);
+		m->subject = decode_unfolded(raw);
+	} else if (is_name(name, n, "date") && m->date == INT64_MIN) {
+		bz_mime_parse_date(raw, &m->date, &m->date_zone);
+	} else if (is_name(name, n, "message-id") && m->message_id[0] == '\0') {
+		g_free(m->message_id);
+		m->message_id = strip_brackets(g_strdup(raw));
+	}
+}
+
+void bz_mime_parse_header(struct bz_message *message, const char *bytes, size_t len)
+{
+	const char *at = bytes, *end = bytes + len, *name, *value;
+	size_t name_len, value_len;
+
+	while (message->headers->len < HEADERS_MAX &&
+		next_field(&at, end, &name, &name_len, &value, &value_len)) {
+		g_autofree char *raw = unfolded(value, value_len);
+
+		add_header(message, name, name_len, raw);
+		note_field(message, name, name_len, raw);
+	}
+}
+
+/* --- a list row ---------------------------------------------------------------------------------- */
+
+static void take_first(GPtrArray *list, char **name, char **addr)
+{
+	struct bz_address *a;
+
+	if (list->len == 0)
+		return;
+	a = g_ptr_array_index(list, 0);
+	*name = g_steal_pointer(&a->name);
+	*addr = g_steal_pointer(&a->addr);
+}
+
+static void summarize_from(struct bz_summary *row, const char *raw)
+{
+	g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(bz_address_free);
+
+	bz_mime_addresses(raw, list);
+	take_first(list, &row->from_name, &row->from_addr);
+}
+
+static void summarize_to(struct bz_summary *row, const char *raw)
+{
+	g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(bz_address_free);
+	const struct bz_address *a;
+
+	bz_mime_addresses(raw, list);
+	if (list->len == 0)
+		return;
+	a = g_ptr_array_index(list, 0);
+	row->to = g_strdup(a->name[0] != '\0' ? a->name : a->addr);
+}
+
+static void summarize_field(struct bz_summary *row, const char *name, size_t n, const char *value,
+	size_t value_len)
+{
+	g_autofree char *raw = NULL;
+
+	if (n < 2 || strchr("fFtTsSdDmMcC", name[0]) == NULL)
+		return;
+	raw = unfolded(value, value_len);
+	if (is_name(name, n, "from") && row->from_addr == NULL)
+		summarize_from(row, raw);
+	else if (is_name(name, n, "to") && row->to == NULL)
+		summarize_to(row, raw);
+	else if (is_name(name, n, "subject") && row->subject == NULL)
+		row->subject = decode_unfolded(raw);
+	else if (is_name(name, n, "date") && row->date == INT64_MIN)
+		bz_mime_parse_date(raw, &row->date, &row->date_zone);
+	else if (is_name(name, n, "message-id") && row->message_id == NULL)
+		row->message_id = strip_brackets(g_steal_pointer(&raw));
+	else if (is_name(name, n, "content-type") &&
+		(g_ascii_strncasecmp(raw, "multipart/mixed", 15) == 0 ||
+			g_ascii_strncasecmp(raw, "application/", 12) == 0))
+		row->flags |= BZ_FLAG_ATTACH;
+}
+
+void bz_mime_summarize(struct bz_summary *row, const char *header, size_t len)
+{
+	const char *at = header, *end = header + len, *name, *value;
+	size_t name_len, value_len;
+
+	g_clear_pointer(&row->from_name, g_free);
+	g_clear_pointer(&row->from_addr, g_free);
+	g_clear_pointer(&row->to, g_free);
+	g_clear_pointer(&row->subject, g_free);
+	g_clear_pointer(&row->message_id, g_free);
+	row->date = INT64_MIN;
+	row->date_zone = 0;
+	for (int i = 0; i < HEADERS_MAX; i++) {
+		if (!next_field(&at, end, &name, &name_len, &value, &value_len))
+			break;
+		summarize_field(row, name, name_len, value, value_len);
+	}
+}

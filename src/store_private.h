@@ -1,0 +1,65 @@
+/* What store.c and store_state.c share; nobody else includes this. */
+#ifndef BZ_STORE_PRIVATE_H
+#define BZ_STORE_PRIVATE_H
+
+#include "src/store.h"
+
+#include <sqlite3.h>
+
+enum bz_stmt {
+	STMT_FOLDER_INSERT,
+	STMT_FOLDER_ALL,
+	STMT_FOLDER_BY_NAME,
+	STMT_FOLDER_BY_ID,
+	STMT_FOLDER_DROP,
+	STMT_NOTE_SET,
+	STMT_NOTE_GET,
+	STMT_PUT,
+	STMT_SET_FLAGS,
+	STMT_REMOVE,
+	STMT_CLEAR,
+	STMT_BY_UID,
+	STMT_BY_ROW,
+	STMT_IDS,
+	STMT_UIDS,
+	STMT_COUNT,
+	STMT_DATA_VERSION,
+	STMT_CACHE_LAST = STMT_DATA_VERSION,
+	STMT_PIN_GET,
+	STMT_PIN_SET,
+	STMT_LEDGER_HAS,
+	STMT_LEDGER_LISTED,
+	STMT_LEDGER_INSERT,
+	STMT_INTENT_INSERT,
+	STMT_INTENT_ITEM,
+	STMT_INTENT_GET,
+	STMT_INTENT_ITEMS,
+	STMT_INTENT_CLEAR,
+	STMT_INTENT_ITEMS_CLEAR,
+	STMT_LOCAL_INSERT,
+	STMT_LOCAL_BY_DIGEST,
+	STMT_LOCAL_ALL,
+	STMT_LOCAL_FLAGS,
+	STMT_COUNT_
+};
+
+struct bz_store {
+	sqlite3 *cache;
+	sqlite3 *state; /* NULL: a FILE or a READER */
+	sqlite3_stmt *stmts[STMT_COUNT_];
+	int64_t data_version;
+};
+
+/* The statement, prepared at its first use and reset; NULL with err when SQLite refuses. */
+sqlite3_stmt *bz_store_stmt(struct bz_store *store, enum bz_stmt which, struct bz_err *err);
+/* LOCAL error with SQLite's reason; -1. */
+int bz_store_fail(sqlite3 *db, struct bz_err *err);
+/* Run a statement that returns no rows, and reset it. */
+int bz_store_run(struct bz_store *store, sqlite3_stmt *stmt, struct bz_err *err);
+int bz_store_exec(sqlite3 *db, const char *sql, struct bz_err *err);
+
+/* store_state.c */
+extern const char bz_store_state_schema[];
+enum { BZ_STORE_STATE_VERSION = 1 };
+
+#endif

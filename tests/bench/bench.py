@@ -1,0 +1,353 @@
+#!/usr/bin/python3
+"""make bench: buzon beside the peers that are installed, in one run, printed as ratios.
+
+usage: bench.py [--count N] [--huge N] [--runs N] [--only mbox|imap|pop|keys]
+
+An mbox and an IMAP folder of N messages (100,000): seconds from the start of the process to the
+newest rows on the screen, first time and again; resident memory; bytes received and round trips.
+Needs python3-pyte; mutt, alpine and aerc are measured where they are installed.  Writes below the
+build folder only (bench/), made on demand.
+"""
+import argparse
+import email.utils
+import json
+import os
+import random
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "lib")]
+try:
+    from tty import Tty
+except ImportError:
+    sys.exit("bench: python3-pyte is missing (Debian package python3-pyte)")
+from proxy import Proxy
+
+WORDS = ("report meeting invoice lunch draft release patch holiday photos budget contract question "
+         "answer train ticket garden river window paper signal number morning evening").split()
+NAMES = ["Marta Ibáñez", "Pedro Gómez", "Lucía Fernández", "Ana Ruiz", "Wei Wang", "John Smith"]
+START = 1600000000
+
+
+def message(i, rng, median=2000):
+    """One plain message; its subject carries its number, so the newest row can be waited for."""
+    name = rng.choice(NAMES)
+    when = START + i * 600
+    head = (f"Return-Path: <sender{i % 97}@example.org>\n"
+            f"Received: from mx.example.org (mx.example.org [192.0.2.7])\n\tby mail.example.test "
+            f"with ESMTPS id {i:08x}\n\tfor <user@example.test>; {email.utils.formatdate(when)}\n"
+            f"From: {email.utils.formataddr((name, f'sender{i % 97}@example.org'))}\n"
+            f"To: user@example.test\nSubject: number {i:07d} {rng.choice(WORDS)} {rng.choice(WORDS)}\n"
+            f"Date: {email.utils.formatdate(when)}\nMessage-ID: <{i}.{rng.getrandbits(48):x}@example.org>\n"
+            "MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n"
+            "Content-Transfer-Encoding: 8bit\n\n")
+    body, size = [], int(rng.lognormvariate(0, 0.6) * median)
+    while size > 0:
+        line = " ".join(rng.choices(WORDS, k=9))
+        body.append(line)
+        size -= len(line) + 1
+    return head + "\n".join(body) + "\n", when
+
+
+def make_mbox(path, count, median):
+    if os.path.exists(path):
+        return path
+    rng = random.Random(count)
+    pool = [message(i, rng, median) for i in range(200)]
+    with open(path + ".tmp", "w", encoding="utf-8") as f:
+        for i in range(count):
+            head, when = message(i, rng, 1)
+            body = pool[i % 200][0].split("\n\n", 1)[1]
+            f.write("From sender@example.org " + time.asctime(time.gmtime(when)) + "\n")
+            f.write(head + body + "\n")
+    os.rename(path + ".tmp", path)
+    return path
+
+
+class Bench:
+    def __init__(self, options):
+        self.o = options
+        self.dir = os.path.join(os.environ["BUILDDIR"], "bench")
+        os.makedirs(self.dir, exist_ok=True)
+        self.buzon = os.environ["BUZON"]
+        self.rows = []
+        self.peers = [p for p in ("mutt", "alpine", "aerc") if shutil.which(p)]
+        missing = [p for p in ("mutt", "alpine", "aerc") if p not in self.peers]
+        if missing:
+            print("not installed, left out:", ", ".join(missing))
+
+    def env(self, home):
+        env = {"HOME": home, "PATH": os.environ["PATH"], "LANG": "C.UTF-8", "USER": "user"}
+        for name in ("CONFIG", "DATA", "STATE", "CACHE"):
+            env[f"XDG_{name}_HOME"] = os.path.join(home, name.lower())
+        env["BUZON_LOCALEDIR"] = os.path.join(os.environ["BUILDDIR"], "locale")
+        return env
+
+    def add(self, what, who, value, unit="s"):
+        self.rows.append((what, who, value, unit))
+        shown = "not seen" if value is None else f"{value:.3f} {unit}" if unit == "s" else f"{value:.1f} {unit}"
+        print(f"  {what:44s} {who:8s} {shown}", flush=True)
+
+    def run(self, argv, env, steps, timeout=90):
+        """Start, do the steps ('wait REGEX' | 'send KEYS'); seconds of the last wait, and the tty."""
+        tty = Tty(argv, env)
+        first, took = tty.since, None
+        for verb, arg in steps:
+            if verb == "wait":
+                took = tty.wait(arg, timeout)
+                if took is None:
+                    print(tty.text().rstrip(), file=sys.stderr)
+                    break
+                took = time.monotonic() - first
+            else:
+                tty.send(arg)
+        return took, tty
+
+    def filled(self, tty):
+        """Wait until memory stands still (background filling is over), at most 120 s."""
+        last, same, end = 0, 0, time.monotonic() + 120
+        while same < 5 and time.monotonic() < end:
+            tty.pump(0.4)
+            now = tty.memory("VmRSS")
+            same = same + 1 if abs(now - last) < 0.2 else 0
+            last = now
+
+    # --- mbox ----------------------------------------------------------------------------------
+
+    def mbox(self, count):
+        path = make_mbox(os.path.join(self.dir, f"mail-{count}.mbox"), count, 2000)
+        newest = rf"number {count - 1:07d}"
+        what = f"mbox of {count:,}"
+        print(f"{what}: {os.path.getsize(path) / 1e6:.0f} MB")
+        open(path, "rb").read()  # warm page cache for all
+        with tempfile.TemporaryDirectory() as home:
+            first = []
+            for i in range(self.o.runs):
+                shutil.rmtree(os.path.join(home, "cache"), ignore_errors=True)
+                took, tty = self.run([self.buzon, path], self.env(home), [("wait", newest)])
+                first.append(took)
+                if i == self.o.runs - 1:
+                    began = tty.since
+                    tty.wait(rf"of {count:,}|of {count}\b", 120)
+                    self.filled(tty)
+                    self.add(what + ", memory once filled", "buzon", tty.memory("VmRSS"), "MiB RSS")
+                    self.add(what + ", memory at most", "buzon", tty.memory("VmHWM"), "MiB HWM")
+                tty.close()
+            self.median(what + ", first open to newest rows", "buzon", first)
+            again = [self.timed([self.buzon, path], self.env(home), newest) for _ in range(self.o.runs)]
+            self.median(what + ", opened again", "buzon", again)
+        if count > 200000:
+            return
+        if "mutt" in self.peers:
+            self.mutt_mbox(path, what, newest)
+
+    def timed(self, argv, env, pattern):
+        took, tty = self.run(argv, env, [("wait", pattern)])
+        tty.close()
+        return took
+
+    def median(self, what, who, values):
+        seen = [v for v in values if v is not None]
+        self.add(what, who, statistics.median(seen) if seen else None)
+
+    def mutt_mbox(self, path, what, newest):
+        with tempfile.TemporaryDirectory() as home:
+            rc = os.path.join(home, "muttrc")
+            with open(rc, "w") as f:
+                f.write("set folder=~\nset sort=mailbox-order\nset read_inc=0\n")
+            argv = ["mutt", "-R", "-F", rc, "-f", path, "-e", "push <last-entry>"]
+            took = []
+            for i in range(self.o.runs):
+                t, tty = self.run(argv, self.env(home), [("wait", newest)])
+                took.append(t)
+                if i == self.o.runs - 1:
+                    self.add(what + ", memory once filled", "mutt", tty.memory("VmRSS"), "MiB RSS")
+                tty.close()
+            self.median(what + ", first open to newest rows", "mutt", took)
+
+    # --- IMAP ----------------------------------------------------------------------------------
+
+    def imap(self, count, peers=True):
+        import dovecot
+        path = make_mbox(os.path.join(self.dir, f"imap-{count}.mbox"), count, 600)
+        newest = rf"number {count - 1:07d}"
+        what = f"IMAP folder of {count:,}"
+        with tempfile.TemporaryDirectory(prefix="bzbench") as home:
+            server = dovecot.Dovecot(os.path.join(home, "server"), users={"user": "secret"})
+            server.start()
+            try:
+                began = time.monotonic()
+                server.import_mbox("user", path)
+                print(f"{what}: filled in {time.monotonic() - began:.0f} s")
+                self.imap_buzon(server, home, what, newest, count)
+                if peers:
+                    self.imap_peers(server, home, what, newest)
+            finally:
+                server.stop()
+
+    def account(self, home, port, ca, protocol="imap"):
+        os.makedirs(os.path.join(home, "config", "buzon"), mode=0o700, exist_ok=True)
+        rc = os.path.join(home, "config", "buzon", "buzonrc")
+        with open(os.open(rc, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as f:
+            f.write(f'[account "big"]\nprotocol = {protocol}\nserver = localhost:{port}\nuser = user\n'
+                    f"address = user@example.test\npassword = secret\ntls-ca-file = {ca}\n")
+
+    def imap_buzon(self, server, home, what, newest, count):
+        for label, rtt, rate in (("", 0, 0), (" 50 ms RTT", 0.05, 2.5e6)):
+            proxy = Proxy(server.imaps_port, rtt, rate)
+            mine = os.path.join(home, "buzon" + label.strip().replace(" ", ""))
+            os.makedirs(mine)
+            self.account(mine, proxy.port, server.ca_file)
+            first = []
+            for i in range(self.o.runs):
+                shutil.rmtree(os.path.join(mine, "cache"), ignore_errors=True)
+                proxy.reset()
+                took, tty = self.run([self.buzon], self.env(mine), [("wait", newest)])
+                first.append(took)
+                down, turns = proxy.down, proxy.turns
+                if i == self.o.runs - 1 and not label:
+                    tty.wait(rf"of {count}\b|of {count:,}", 5)
+                    self.filled(tty)
+                    self.add(what + ", memory once filled", "buzon", tty.memory("VmRSS"), "MiB RSS")
+                tty.close()
+            self.median(what + label + ", first open", "buzon", first)
+            self.add(what + label + ", received by then", "buzon", down / 1024, "KiB")
+            self.add(what + label + ", turns (TLS included)", "buzon", turns, "turns")
+            again = [self.timed([self.buzon], self.env(mine), newest) for _ in range(self.o.runs)]
+            self.median(what + label + ", opened again", "buzon", again)
+
+    def imap_peers(self, server, home, what, newest):
+        proxy = Proxy(server.imaps_port)
+        makers = {"mutt": self.mutt_imap, "alpine": self.alpine_imap, "aerc": self.aerc_imap}
+        for peer in self.peers:
+            mine = os.path.join(home, peer)
+            os.makedirs(mine)
+            argv, env, steps = makers[peer](mine, proxy.port, server.ca_file, newest)
+            for again in ("first open", "opened again"):
+                proxy.reset()
+                took, tty = self.run(argv, env, steps)
+                self.add(f"{what}, {again}", peer, took)
+                if again == "first open":
+                    self.add(what + ", received by then", peer, proxy.down / 1024, "KiB")
+                    self.add(what + ", memory once filled", peer, tty.memory("VmRSS"), "MiB RSS")
+                tty.close()
+
+    def mutt_imap(self, home, port, ca, newest):
+        rc = os.path.join(home, "muttrc")
+        with open(rc, "w") as f:
+            f.write(f"set certificate_file={ca}\nset imap_pass=secret\nset folder=imaps://user@localhost:{port}/\n"
+                    f"set spoolfile=imaps://user@localhost:{port}/INBOX\nset sort=mailbox-order\n"
+                    f"set header_cache={home}/hc\nset read_inc=0\nset net_inc=0\n")
+        return ["mutt", "-F", rc, "-e", "push <last-entry>"], self.env(home), [("wait", newest)]
+
+    def alpine_imap(self, home, port, ca, newest):
+        with open(os.path.join(home, ".pinerc"), "w") as f:
+            f.write(f"inbox-path={{localhost:{port}/ssl/novalidate-cert/user=user}}INBOX\n"
+                    "sort-key=Arrival/Reverse\nlast-version-used=6.26\n"
+                    "feature-list=quell-folder-internal-msg,enable-background-sending\ninitial-keystroke-list=\n")
+        env = self.env(home)
+        return ["alpine", "-i"], env, [("wait", "PASSWORD|assword"), ("send", "secret\r"), ("wait", newest)]
+
+    def aerc_imap(self, home, port, ca, newest):
+        conf = os.path.join(home, "config", "aerc")
+        os.makedirs(conf, mode=0o700)
+        with open(os.open(os.path.join(conf, "accounts.conf"), os.O_WRONLY | os.O_CREAT, 0o600), "w") as f:
+            f.write(f"[big]\nsource = imaps://user:secret@localhost:{port}\ndefault = INBOX\n"
+                    "from = User <user@example.test>\n")
+        env = self.env(home)
+        env["SSL_CERT_FILE"] = ca
+        return ["aerc"], env, [("wait", newest)]
+
+    # --- POP -----------------------------------------------------------------------------------
+
+    def pop(self, count):
+        import dovecot
+        path = make_mbox(os.path.join(self.dir, f"pop-{count}.mbox"), count, 2300)
+        with tempfile.TemporaryDirectory(prefix="bzbench") as home:
+            server = dovecot.Dovecot(os.path.join(home, "server"), users={"user": "secret"})
+            server.start()
+            try:
+                server.import_mbox("user", path)
+                self.account(home, server.pop3s_port, server.ca_file, "pop")
+                for label in ("first download", "nothing new"):
+                    began = time.monotonic()
+                    r = subprocess.run([self.buzon, "fetch"], env=self.env(home), stdin=subprocess.DEVNULL,
+                                       capture_output=True, text=True)
+                    self.add(f"POP, {count:,} messages, {label}", "buzon",
+                             time.monotonic() - began if r.returncode == 0 else None)
+            finally:
+                server.stop()
+
+    # --- keys while the server is silent ---------------------------------------------------------
+
+    def keys(self):
+        """The server stopped in the middle of the background filling: how long a key takes."""
+        import dovecot
+        path = make_mbox(os.path.join(self.dir, "imap-20000.mbox"), 20000, 600)
+        with tempfile.TemporaryDirectory(prefix="bzbench") as home:
+            server = dovecot.Dovecot(os.path.join(home, "server"), users={"user": "secret"})
+            server.start()
+            try:
+                server.import_mbox("user", path)
+                self.account(home, server.imaps_port, server.ca_file)
+                _, tty = self.run([self.buzon], self.env(home), [("wait", "number 0019999")])
+                server.pause()
+                worst = 0.0
+                for i in range(20):
+                    before = tty.screen.cursor.y
+                    tty.send("j")
+                    while tty.screen.cursor.y == before and time.monotonic() - tty.since < 5:
+                        tty.pump(0.05)
+                    worst = max(worst, time.monotonic() - tty.since)
+                self.add("server stopped: slowest of 20 keys", "buzon", worst)
+                if worst > 0.1:
+                    self.failed = True
+                tty.send("q")
+                while tty.alive and time.monotonic() - tty.since < 5:
+                    tty.pump(0.05)
+                self.add("server stopped: q leaves in", "buzon", time.monotonic() - tty.since)
+                tty.close()
+            finally:
+                server.resume()
+                server.stop()
+
+    failed = False
+
+    def ratios(self):
+        print("\nratios (peer / buzon; above 1 buzon is faster or smaller)")
+        mine = {what: value for what, who, value, _ in self.rows if who == "buzon"}
+        for what, who, value, _ in self.rows:
+            if who != "buzon" and value and mine.get(what):
+                print(f"  {what:44s} {who:8s} {value / mine[what]:8.1f}")
+
+
+def main():
+    p = argparse.ArgumentParser(usage=__doc__)
+    p.add_argument("--count", type=int, default=100000)
+    p.add_argument("--huge", type=int, default=0, help="ours also at this many (1000000)")
+    p.add_argument("--runs", type=int, default=3)
+    p.add_argument("--only", default="")
+    o = p.parse_args()
+    b = Bench(o)
+    parts = {"mbox": lambda: b.mbox(o.count), "imap": lambda: b.imap(o.count),
+             "pop": lambda: b.pop(min(o.count, 10000)), "keys": b.keys}
+    for name, part in parts.items():
+        if o.only in ("", name):
+            part()
+    if o.huge:
+        if o.only in ("", "mbox"):
+            b.mbox(o.huge)
+        if o.only in ("", "imap"):
+            b.imap(o.huge, peers=False)
+    b.ratios()
+    sys.exit(1 if b.failed else 0)
+
+
+if __name__ == "__main__":
+    main()
