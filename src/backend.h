@@ -43,7 +43,7 @@ struct bz_report {
 struct bz_job {
 	GCancellable *cancel;     /* latched; ends a blocked call within 200 ms */
 	const struct bz_report *report;
-	const char *password;     /* for connect: secret memory, NULL = none known */
+	const char *password;     /* to log in with: secret memory, NULL = none known */
 	const struct bz_cert *trust_once; /* certificate accepted for this run, or NULL */
 	struct bz_cert *cert;     /* out: filled when the error kind is TRUST */
 };
@@ -70,12 +70,14 @@ struct bz_backend_ops {
 		const struct bz_account *account, struct bz_store *store, struct bz_err *err);
 	void (*destroy)(struct bz_backend **backend);
 
-	/* Make sure the line is up and logged in. refresh does it by itself where that saves turns. */
-	int (*connect)(struct bz_backend *, const struct bz_job *, struct bz_err *);
+	/* Local files alone, no line: bring their rows up to date, one piece of <= 50 ms; *more =
+	 * come again. Called when a folder is opened and before each refresh. */
+	int (*look)(struct bz_backend *, const struct bz_job *, bool *more, struct bz_err *);
+
 	/* Close the line; never blocks longer than 200 ms. */
 	void (*disconnect)(struct bz_backend *);
 
-	/* Bring the folder table up to date. */
+	/* Bring the folder table up to date. Every op that needs the line dials and logs in by itself. */
 	int (*list_folders)(struct bz_backend *, const struct bz_job *, struct bz_err *);
 	/* Make the folder current: window first. name is the wire name, so that a folder not yet in
 	 * the store can be opened ("INBOX"). POP: looks for and downloads new mail. May leave more

@@ -1,10 +1,12 @@
 /* Wires the three parts together: protocols, screen, command line. */
-#include "config.h"
+#include "src/cli.h"
+#include "src/localbox.h"
 
-#include <stdio.h>
-
-int main(void)
+int main(int argc, char **argv)
 {
-	puts(PACKAGE_STRING);
-	return 0;
+	struct bz_cli_wiring wiring = {
+		.file = &bz_file_backend,
+	};
+
+	return bz_cli_main(argc, argv, &wiring);
 }

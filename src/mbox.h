@@ -49,6 +49,9 @@ void bz_mbox_digest(const char *message, size_t len, uint8_t digest[32]);
  * Status/X-Status slots of fixed width ("Status:   \n", two blanks), one separating empty line. */
 GByteArray *bz_mbox_encode(const char *message, size_t len, int64_t received);
 
+/* The stored message inside such bytes, as bz_mbox_read gives it. */
+GBytes *bz_mbox_decode(const void *encoded, size_t len);
+
 /* --- locks: OFD lock, then dotlock, both honoured (SECURITY C34) --- */
 struct bz_mbox_lock;
 /* Opens path O_RDWR|O_NOFOLLOW (create: 0600), regular file of ours only, and locks it; waits at most

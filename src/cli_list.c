@@ -1,0 +1,247 @@
+/* buzon list: rows as lines or as JSON. */
+#include "src/cli_private.h"
+#include "src/json.h"
+#include "src/lang.h"
+#include "src/text.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+enum { WIDTH_PIPED = 100, WINDOW = 200, PATIENCE_MS = 30000 };
+
+static int output_width(void)
+{
+	struct winsize size;
+
+	if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
+		return size.ws_col;
+	return WIDTH_PIPED;
+}
+
+static char *cleaned(const char *text, int cells)
+{
+	g_autofree char *clean = bz_text_clean(text, strlen(text), 0);
+
+	return bz_text_fit(clean, cells, true);
+}
+
+static char *date_of(const struct bz_summary *row)
+{
+	int64_t when = row->date != INT64_MIN ? row->date : row->received;
+	g_autoptr(GDateTime) t = when != INT64_MIN ? g_date_time_new_from_unix_local(when) : NULL;
+
+	return t != NULL ? g_date_time_format(t, "%Y-%m-%d %H:%M") : g_strdup("                ");
+}
+
+static void print_row(const struct bz_summary *row, const char *ref, int width)
+{
+	g_autofree char *date = date_of(row);
+	const char *who = row->from_name[0] != '\0' ? row->from_name : row->from_addr;
+	g_autofree char *label = cleaned(ref, MAX(20, bz_text_width(ref)));
+	g_autofree char *from = cleaned(who, 20);
+	g_autofree char *subject =
+		cleaned(row->subject, MAX(width - bz_text_width(label) - 16 - 20 - 7, 10));
+
+	printf("%s %c%c %s  %s  %s\n", label, (row->flags & BZ_FLAG_SEEN) != 0 ? ' ' : 'N',
+		(row->flags & BZ_FLAG_FLAGGED) != 0 ? '!' : ' ', date, from, g_strchomp(subject));
+}
+
+/* How a script names the row again. */
+static char *ref_of(const struct bz_session *s, const struct bz_folder *folder,
+	const struct bz_summary *row, uint32_t position, uint32_t size)
+{
+	if (s->account->protocol == BZ_PROTOCOL_FILE)
+		return g_strdup_printf("%s:%u", s->account->mbox, size - position);
+	if (folder->role == BZ_ROLE_INBOX)
+		return g_strdup_printf("%s:%u", s->account->id, row->uid);
+	return g_strdup_printf("%s/%s:%u", s->account->id, folder->title, row->uid);
+}
+
+static int print_window(const struct bz_cli *cli, struct bz_session *s, const struct bz_folder *folder,
+	const struct bz_listing *listing, uint32_t first, uint32_t n, struct bz_err *err)
+{
+	struct bz_summary rows[WINDOW];
+	uint32_t ids[WINDOW];
+	int width = output_width();
+
+	for (uint32_t i = 0; i < n; i++)
+		ids[i] = bz_listing_row(listing, first + i);
+	if (bz_store_window(s->store, ids, n, rows, err) != 0)
+		return -1;
+	for (uint32_t i = 0; i < n; i++) {
+		g_autofree char *ref =
+			ref_of(s, folder, &rows[i], first + i, bz_listing_size(listing));
+
+		if (rows[i].row == 0)
+			continue;
+		if (s->account->protocol == BZ_PROTOCOL_FILE)
+			rows[i].uid = bz_listing_size(listing) - first - i;
+		if (cli->json) {
+			g_autofree char *json = bz_json_summary(&rows[i], ref);
+
+			puts(json);
+		} else {
+			print_row(&rows[i], ref, width);
+		}
+		bz_summary_clear(&rows[i]);
+	}
+	return 0;
+}
+
+static uint32_t known_rows(const struct bz_listing *listing)
+{
+	uint32_t low = 0, high = bz_listing_size(listing);
+
+	while (low < high) { /* known rows come first, holes behind them */
+		uint32_t mid = low + (high - low) / 2;
+
+		if (bz_listing_row(listing, mid) != 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/* The listing, once as many rows as wanted are known or nothing more comes. */
+static struct bz_listing *wait_rows(
+	struct bz_session *s, const char *name, uint32_t limit, bool online, struct bz_err *err)
+{
+	for (;;) {
+		struct bz_request *request = bz_request_new(BZ_REQ_LISTING);
+		struct bz_listing *listing;
+		struct bz_event *event;
+		uint32_t want;
+
+		request->folder = g_strdup(name);
+		event = bz_session_do(s, request, err);
+		if (event == NULL)
+			return NULL;
+		listing = g_steal_pointer(&event->listing);
+		bz_event_free(event);
+		want = bz_listing_size(listing);
+		if (limit > 0)
+			want = MIN(want, limit);
+		if (!online || known_rows(listing) >= want || s->line_err.kind != BZ_ERR_NONE ||
+			!bz_session_pump(s, PATIENCE_MS))
+			return listing;
+		bz_listing_free(listing);
+	}
+}
+
+static int print_listing(const struct bz_cli *cli, struct bz_session *s, const struct bz_folder *folder,
+	const struct bz_listing *listing, struct bz_err *err)
+{
+	uint32_t n = known_rows(listing);
+
+	if (cli->limit > 0)
+		n = MIN(n, (uint32_t)cli->limit);
+	for (uint32_t first = 0; first < n; first += WINDOW)
+		if (print_window(cli, s, folder, listing, first, MIN(n - first, WINDOW), err) != 0)
+			return -1;
+	return 0;
+}
+
+static const char *wire_name(const struct bz_session *s, const struct bz_folder *folder)
+{
+	if (folder->name != NULL)
+		return folder->name;
+	return s->account->protocol == BZ_PROTOCOL_FILE ? "FILE" : "INBOX";
+}
+
+/* The folder's rows, as new as can be had. What is kept here is printed even when the server cannot be
+ * reached; the exit code says so. */
+static int list_folder(const struct bz_cli *cli, struct bz_session *s, const char *title)
+{
+	struct bz_folder folder = {.role = BZ_ROLE_INBOX};
+	struct bz_err err = {0}, print_err = {0};
+	struct bz_listing *listing;
+	int rc = 0;
+
+	if (title != NULL && bz_session_folder(s, title, &folder, &err) != 0)
+		return bz_session_fail(s, &err);
+	rc = bz_session_refresh(s, wire_name(s, &folder),
+		cli->limit > 0 ? (uint32_t)cli->limit : WINDOW, &err);
+	listing = wait_rows(s, wire_name(s, &folder), (uint32_t)cli->limit, rc == 0, &print_err);
+	if (listing != NULL && print_listing(cli, s, &folder, listing, &print_err) == 0 && rc == 0 &&
+		s->line_err.kind != BZ_ERR_NONE)
+		rc = (err = s->line_err, -1);
+	bz_folder_clear(&folder);
+	bz_listing_free(listing);
+	if (rc != 0)
+		return bz_session_fail(s, &err);
+	return print_err.kind == BZ_ERR_NONE ? EX_OK : bz_session_fail(s, &print_err);
+}
+
+static int list_one(struct bz_cli *cli, const struct bz_account *account, struct bz_account *own,
+	const char *title)
+{
+	struct bz_session s;
+	struct bz_err err;
+	int code;
+
+	if (bz_session_open(&s, cli, account, own, &err) != 0)
+		return bz_cli_fail(&err);
+	code = list_folder(cli, &s, title);
+	bz_session_close(&s);
+	return code;
+}
+
+/* --- without an argument: the folders of all accounts --------------------------------------------------- */
+
+static int list_folders(struct bz_cli *cli, const struct bz_account *account)
+{
+	struct bz_session s;
+	struct bz_err err = {0};
+	struct bz_event *event;
+	GPtrArray *folders;
+	int code = EX_OK;
+
+	if (bz_session_open(&s, cli, account, NULL, &err) != 0)
+		return bz_cli_fail(&err);
+	event = bz_session_do(&s, bz_request_new(BZ_REQ_FOLDERS), &err);
+	if (event == NULL)
+		code = bz_session_fail(&s, &err);
+	bz_event_free(event);
+	folders = bz_store_folders(s.store, NULL);
+	for (guint i = 0; folders != NULL && i < folders->len; i++) {
+		const struct bz_folder *f = g_ptr_array_index(folders, i);
+		g_autofree char *name = g_strdup_printf("%s/%s", account->id, f->title);
+		g_autofree char *clean = cleaned(name, MAX(40, bz_text_width(name)));
+
+		printf("%s %6u %6u\n", clean, f->unseen, f->exists);
+	}
+	if (folders != NULL)
+		g_ptr_array_unref(folders);
+	bz_session_close(&s);
+	return code;
+}
+
+int bz_cli_list(struct bz_cli *cli, const char *where)
+{
+	const struct bz_account *account;
+	struct bz_account *own;
+	const char *rest = "";
+	int code = EX_OK;
+
+	if (where == NULL && cli->account != NULL)
+		where = cli->account;
+	if (where == NULL) {
+		for (guint i = 0; i < cli->settings->accounts->len; i++)
+			code = MAX(code,
+				list_folders(cli, g_ptr_array_index(cli->settings->accounts, i)));
+		return code;
+	}
+	account = bz_cli_account_of(cli, where, &rest);
+	if (account != NULL && rest[0] != ':')
+		return list_one(cli, account, NULL, rest[0] == '/' && rest[1] != '\0' ? rest + 1 : NULL);
+	if (strcmp(where, "-") != 0 && access(where, F_OK) != 0) {
+		fprintf(stderr, _("buzon: %s is neither an account nor a file\n"), where);
+		return EX_NOINPUT;
+	}
+	own = bz_account_for_file(where);
+	return list_one(cli, own, own, NULL);
+}

@@ -1,0 +1,279 @@
+/* The application without a screen: one worker, and waiting for its answers. */
+#include "src/cli_private.h"
+#include "src/lang.h"
+#include "src/secret.h"
+#include "src/text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+static const struct bz_backend_ops *ops_for(
+	const struct bz_cli_wiring *wiring, enum bz_protocol protocol)
+{
+	switch (protocol) {
+	case BZ_PROTOCOL_IMAP:
+		return wiring->imap;
+	case BZ_PROTOCOL_POP:
+		return wiring->pop;
+	default:
+		return wiring->file;
+	}
+}
+
+int bz_session_open(struct bz_session *s, const struct bz_cli *cli, const struct bz_account *account,
+	struct bz_account *own, struct bz_err *err)
+{
+	*s = (struct bz_session){.account = account, .own = own, .bag = bz_mailbag_new()};
+	s->worker = bz_worker_new(0, account, ops_for(cli->wiring, account->protocol), s->bag, err);
+	if (s->worker != NULL)
+		s->store = bz_store_open(
+			bz_worker_cache_path(s->worker), NULL, BZ_STORE_READER, err);
+	if (s->store != NULL)
+		return 0;
+	bz_session_close(s);
+	return -1;
+}
+
+void bz_session_close(struct bz_session *s)
+{
+	bz_store_close(&s->store);
+	bz_worker_destroy(&s->worker);
+	bz_mailbag_free(s->bag);
+	bz_account_destroy(&s->own);
+}
+
+/* --- events ---------------------------------------------------------------------------------------- */
+
+static void note_event(struct bz_session *s, const struct bz_event *event)
+{
+	switch (event->kind) {
+	case BZ_EVENT_LINE:
+		if (event->err.kind != BZ_ERR_NONE)
+			s->line_err = event->err;
+		if (event->cert != NULL)
+			s->cert = *event->cert;
+		break;
+	case BZ_EVENT_ROWS:
+		if (event->change->kind == BZ_CHANGE_NEWER)
+			s->arrived += event->change->ids->len;
+		break;
+	case BZ_EVENT_PROGRESS:
+		s->progress_over = event->total == 0;
+		s->bytes = MAX(s->bytes, event->bytes);
+		break;
+	case BZ_EVENT_NOTE:
+		fprintf(stderr, "buzon: %s\n", event->text);
+		break;
+	default:
+		break;
+	}
+}
+
+bool bz_session_pump(struct bz_session *s, int timeout_ms)
+{
+	struct bz_event *event = bz_mailbag_wait(s->bag, timeout_ms);
+
+	if (event == NULL)
+		return false;
+	note_event(s, event);
+	bz_event_free(event);
+	return true;
+}
+
+static struct bz_event *wait_for(struct bz_session *s, uint64_t id)
+{
+	for (;;) {
+		struct bz_event *event = bz_mailbag_wait(s->bag, -1);
+
+		if (event == NULL)
+			continue;
+		if (event->kind == BZ_EVENT_DONE && event->request == id)
+			return event;
+		note_event(s, event);
+		bz_event_free(event);
+	}
+}
+
+/* --- the password, once, from a terminal ------------------------------------------------------------- */
+
+static char *read_secret_line(void)
+{
+	char line[1024];
+	char *secret = NULL;
+	size_t n = 0;
+	ssize_t k;
+
+	while (n < sizeof line && (k = read(STDIN_FILENO, line + n, 1)) == 1 && line[n] != '\n')
+		n++;
+	if (n > 0 && n < sizeof line)
+		secret = bz_secret_new(line, (long)n);
+	explicit_bzero(line, sizeof line);
+	return secret;
+}
+
+static char *ask_password(const struct bz_account *account)
+{
+	struct termios old, quiet;
+	char *secret;
+
+	if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &old) != 0)
+		return NULL;
+	fprintf(stderr, _("Password of %s at %s: "), account->user, account->host);
+	fflush(stderr);
+	quiet = old;
+	quiet.c_lflag &= ~(tcflag_t)ECHO;
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+	secret = read_secret_line();
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
+	fputc('\n', stderr);
+	return secret;
+}
+
+static struct bz_request *copy_request(const struct bz_request *r)
+{
+	struct bz_request *copy = bz_request_new(r->kind);
+
+	copy->folder = g_strdup(r->folder);
+	copy->window = r->window;
+	copy->refs = r->refs != NULL ? g_array_ref(r->refs) : NULL;
+	copy->fetch = r->fetch;
+	return copy;
+}
+
+/* Give the password to the worker. False when there is none to give. */
+static bool give_password(struct bz_session *s)
+{
+	struct bz_request *request;
+	char *secret = ask_password(s->account);
+
+	if (secret == NULL)
+		return false;
+	request = bz_request_new(BZ_REQ_PASSWORD);
+	request->secret = secret;
+	bz_event_free(wait_for(s, bz_worker_submit(s->worker, request)));
+	return true;
+}
+
+struct bz_event *bz_session_do(struct bz_session *s, struct bz_request *request, struct bz_err *err)
+{
+	struct bz_request *again = copy_request(request);
+	struct bz_event *event = wait_for(s, bz_worker_submit(s->worker, request));
+
+	if (event->err.kind == BZ_ERR_AUTH && event->err.code == BZ_CODE_NO_PASSWORD &&
+		give_password(s)) {
+		bz_event_free(event);
+		event = wait_for(s, bz_worker_submit(s->worker, g_steal_pointer(&again)));
+	}
+	bz_request_free(again);
+	if (event->err.kind == BZ_ERR_NONE)
+		return event;
+	if (err != NULL)
+		*err = event->err;
+	bz_event_free(event);
+	return NULL;
+}
+
+int bz_session_refresh(struct bz_session *s, const char *folder, uint32_t rows, struct bz_err *err)
+{
+	struct bz_request *request = bz_request_new(BZ_REQ_REFRESH);
+	struct bz_event *event;
+
+	request->folder = g_strdup(folder);
+	request->window = (struct bz_window){0, rows};
+	s->progress_over = false;
+	event = bz_session_do(s, request, err);
+	bz_event_free(event);
+	return event != NULL ? 0 : -1;
+}
+
+/* --- folders ------------------------------------------------------------------------------------------ */
+
+static int find_folder(struct bz_store *store, const char *title, struct bz_folder *out)
+{
+	GPtrArray *folders = bz_store_folders(store, NULL);
+	int found = -1;
+
+	for (guint i = 0; folders != NULL && i < folders->len && found != 0; i++) {
+		struct bz_folder *f = g_ptr_array_index(folders, i);
+
+		if (title == NULL ? f->role == BZ_ROLE_INBOX
+				  : g_utf8_collate(f->title, title) == 0 || strcmp(f->name, title) == 0 ||
+				    (f->role == BZ_ROLE_INBOX && g_ascii_strcasecmp(title, "inbox") == 0)) {
+			*out = *f;
+			memset(f, 0, sizeof *f);
+			found = 0;
+		}
+	}
+	if (folders != NULL)
+		g_ptr_array_unref(folders);
+	return found;
+}
+
+int bz_session_folder(
+	struct bz_session *s, const char *title, struct bz_folder *out, struct bz_err *err)
+{
+	struct bz_event *event;
+
+	if (find_folder(s->store, title, out) == 0)
+		return 0;
+	event = bz_session_do(s, bz_request_new(BZ_REQ_FOLDERS), err);
+	if (event == NULL)
+		return -1;
+	bz_event_free(event);
+	if (find_folder(s->store, title, out) == 0)
+		return 0;
+	return bz_err_set(err, BZ_ERR_STALE, BZ_CODE_NOT_FOUND,
+		_("There is no folder %s in account %s."), title != NULL ? title : "Inbox",
+		s->account->id);
+}
+
+/* --- telling failures ---------------------------------------------------------------------------------- */
+
+int bz_cli_fail(const struct bz_err *err)
+{
+	g_autofree char *text = bz_text_clean(err->text, strlen(err->text), 0);
+
+	fprintf(stderr, "buzon: %s\n", text);
+	if (err->server[0] != '\0') {
+		g_autofree char *server = bz_text_clean(err->server, strlen(err->server), 0);
+
+		fprintf(stderr, _("the server said: \"%s\"\n"), server);
+	}
+	return bz_err_exit_code(err);
+}
+
+int bz_session_fail(const struct bz_session *s, const struct bz_err *err)
+{
+	int code = bz_cli_fail(err);
+	char sum[81];
+
+	if (err->kind == BZ_ERR_TRUST) {
+		bz_cert_fingerprint(s->cert.sha256, sum);
+		fprintf(stderr, _("its SHA-256: %s\nOpen this account in buzon to look at it and decide.\n"),
+			sum);
+	}
+	return code;
+}
+
+const struct bz_account *bz_cli_account_of(
+	const struct bz_cli *cli, const char *ref, const char **rest)
+{
+	const struct bz_account *best = NULL;
+	size_t longest = 0;
+
+	for (guint i = 0; cli->settings != NULL && i < cli->settings->accounts->len; i++) {
+		const struct bz_account *a = g_ptr_array_index(cli->settings->accounts, i);
+		size_t n = strlen(a->id);
+
+		if (n > longest && g_ascii_strncasecmp(ref, a->id, n) == 0 &&
+			(ref[n] == '\0' || ref[n] == '/' || ref[n] == ':')) {
+			best = a;
+			longest = n;
+		}
+	}
+	*rest = ref + longest;
+	return best;
+}

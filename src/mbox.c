@@ -1,0 +1,465 @@
+#include "src/mbox.h"
+#include "src/lang.h"
+#include "src/mime.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PIECE = 1 << 20, HEADER_MAX = 64 << 10, FROM_MAX = 2048 };
+
+void bz_mbox_stamp(const struct stat *st, char out[96])
+{
+	g_snprintf(out, 96, "%" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT ":%" G_GINT64_FORMAT
+			    ":%" G_GINT64_FORMAT ".%09ld",
+		(guint64)st->st_dev, (guint64)st->st_ino, (gint64)st->st_size,
+		(gint64)st->st_mtim.tv_sec, st->st_mtim.tv_nsec);
+}
+
+/* --- the From_ rule ------------------------------------------------------------------------------ */
+
+/* Three letters of a weekday or a month at p? */
+static bool is_one_of(const char *p, const char *names)
+{
+	for (; *names != '\0'; names += 3)
+		if (g_ascii_strncasecmp(p, names, 3) == 0)
+			return true;
+	return false;
+}
+
+/* "Tue Nov 24 10:00" somewhere in the line: weekday, month, day, hour:minute. Only then is the costly
+ * reading worth it. */
+static const char *find_date(const char *text)
+{
+	for (const char *p = text; (p = strchr(p, ' ')) != NULL; p++) {
+		const char *q = p + 1;
+
+		if (!is_one_of(q, "sunmontuewedthufrisat") || (q[3] != ' ' && q[3] != ','))
+			continue;
+		q += 4;
+		q += strspn(q, " ");
+		if (!is_one_of(q, "janfebmaraprmayjunjulaugsepoctnovdec"))
+			continue;
+		q += 3;
+		q += strspn(q, " ");
+		if (g_ascii_isdigit(*q) && strchr(q, ':') != NULL)
+			return p + 1;
+	}
+	return NULL;
+}
+
+bool bz_mbox_is_from(const char *line, size_t len, int64_t *received)
+{
+	char text[FROM_MAX];
+	const char *date;
+	char *remote;
+	int64_t when;
+	int zone;
+
+	if (len < 20 || len >= sizeof text || memcmp(line, "From ", 5) != 0 ||
+		memchr(line, 0, len) != NULL)
+		return false;
+	memcpy(text, line, len);
+	text[len] = '\0';
+	date = find_date(text + 4);
+	if (date == NULL)
+		return false;
+	remote = strstr(date, " remote from ");
+	if (remote != NULL)
+		*remote = '\0';
+	if (!bz_mime_parse_date(date, &when, &zone))
+		return false;
+	if (received != NULL)
+		*received = when;
+	return true;
+}
+
+/* --- reading pieces ------------------------------------------------------------------------------- */
+
+/* Up to n bytes at offset; short only at the end of the file. */
+static ssize_t read_at(int fd, char *buf, size_t n, int64_t offset, struct bz_err *err)
+{
+	size_t got = 0;
+
+	while (got < n) {
+		ssize_t k = pread(fd, buf + got, n - got, offset + (int64_t)got);
+
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k < 0)
+			return bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_IO,
+				_("Cannot read the mail file: %s."), g_strerror(errno));
+		if (k == 0)
+			break;
+		got += (size_t)k;
+	}
+	return (ssize_t)got;
+}
+
+bool bz_mbox_probe(int fd)
+{
+	char text[FROM_MAX];
+	ssize_t n = read_at(fd, text, sizeof text, 0, NULL);
+	ssize_t at = 0;
+	char *end;
+
+	while (at < n && (text[at] == '\n' || text[at] == '\r'))
+		at++;
+	if (n <= at)
+		return false;
+	end = memchr(text + at, '\n', (size_t)(n - at));
+	if (end == NULL)
+		return false;
+	if (end > text + at && end[-1] == '\r')
+		end--;
+	return bz_mbox_is_from(text + at, (size_t)(end - text - at), NULL);
+}
+
+/* --- the walk from the end ------------------------------------------------------------------------ */
+
+struct scan {
+	int fd;
+	int64_t start; /* where the walk ends */
+	int64_t at;    /* file offset of buf[0] */
+	int64_t next;  /* where the message behind this one begins: the end of the one we look for */
+	char *buf;     /* the piece, then what its last header may need of the one behind */
+	size_t piece;  /* bytes of the piece */
+	size_t have;   /* bytes in buf, the tail of the piece behind included */
+	char *spill;   /* a header that needs reading again */
+	bool stopped;
+	bool (*f)(void *me, const struct bz_mbox_item *);
+	void *me;
+};
+
+static size_t header_length(const char *p, size_t n)
+{
+	const char *end = p + n;
+
+	for (const char *line = p; line < end;) {
+		const char *nl = memchr(line, '\n', (size_t)(end - line));
+
+		if (nl == NULL)
+			break;
+		if (nl == line || (nl == line + 1 && *line == '\r'))
+			return (size_t)(nl + 1 - p);
+		line = nl + 1;
+	}
+	return n;
+}
+
+/* The From_ line at buf[i]: is it one, and where does its line end? 0 = no. */
+static size_t from_line(const struct scan *s, size_t i, int64_t *received)
+{
+	const char *p = s->buf + i;
+	const char *nl = memchr(p, '\n', MIN(s->have - i, FROM_MAX));
+	size_t len;
+
+	if (nl == NULL && s->at + (int64_t)s->have < s->next)
+		return 0;
+	len = nl != NULL ? (size_t)(nl - p) : s->have - i;
+	if (len > 0 && p[len - 1] == '\r')
+		len--;
+	if (!bz_mbox_is_from(p, len, received))
+		return 0;
+	return nl != NULL ? (size_t)(nl - p) + 1 : s->have - i;
+}
+
+/* Is the line before buf[i] empty (or i the first byte of the file)? */
+static bool after_empty_line(const struct scan *s, size_t i)
+{
+	if (s->at == 0 && i == 0)
+		return true;
+	if (i < 2 || s->buf[i - 1] != '\n')
+		return s->at == 0 && ((i == 1 && s->buf[0] == '\n'));
+	if (s->buf[i - 2] == '\n')
+		return true;
+	if (s->buf[i - 2] != '\r')
+		return false;
+	return i == 2 ? s->at == 0 : s->buf[i - 3] == '\n';
+}
+
+static int found(struct scan *s, size_t i, size_t line, int64_t received, struct bz_err *err)
+{
+	struct bz_mbox_item item = {
+		.offset = s->at + (int64_t)i,
+		.length = s->next - s->at - (int64_t)i,
+		.received = received,
+	};
+	int64_t rest = item.length - (int64_t)line;
+	size_t want = (size_t)MIN(rest, HEADER_MAX);
+
+	item.header = s->buf + i + line;
+	if (want > s->have - i - line) {
+		ssize_t n = read_at(s->fd, s->spill, want, item.offset + (int64_t)line, err);
+
+		if (n < 0)
+			return -1;
+		item.header = s->spill;
+		want = (size_t)n;
+	}
+	item.header_len = header_length(item.header, want);
+	s->next = item.offset;
+	s->stopped = !s->f(s->me, &item);
+	return 0;
+}
+
+/* Every From_ line that begins in the piece, last first. The first `margin` bytes are the piece before:
+ * they only tell whether an empty line stands in front. */
+static int scan_piece(struct scan *s, size_t margin, struct bz_err *err)
+{
+	size_t end = s->piece;
+
+	while (end > margin && !s->stopped) {
+		char *p = memrchr(s->buf + margin, 'F', end - margin);
+		int64_t received;
+		size_t i, line;
+
+		if (p == NULL)
+			break;
+		end = i = (size_t)(p - s->buf);
+		if (s->have - i < 5 || memcmp(p, "From ", 5) != 0 || !after_empty_line(s, i))
+			continue;
+		line = from_line(s, i, &received);
+		if (line > 0 && found(s, i, line, received, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+enum { MARGIN = 4, TAIL = 16 << 10 };
+
+/* Read the piece that ends at `end`, keeping the first bytes of the piece behind it as its tail. */
+static int load_piece(struct scan *s, int64_t end, size_t *margin, struct bz_err *err)
+{
+	int64_t first = MAX(end - PIECE, s->start);
+	int64_t from = MAX(first - MARGIN, 0);
+	size_t tail = (size_t)MIN(s->at + (int64_t)s->have - end, TAIL);
+	size_t n = (size_t)(end - from);
+	ssize_t got;
+
+	if (s->have == 0)
+		tail = 0;
+	memmove(s->buf + n, s->buf + (size_t)(end - s->at), tail);
+	got = read_at(s->fd, s->buf, n, from, err);
+	if (got < 0)
+		return -1;
+	if ((size_t)got < n)
+		return bz_err_set(err, BZ_ERR_STALE, BZ_CODE_NONE,
+			_("Another program changed the mail file; it is read again."));
+	s->at = from;
+	s->piece = n;
+	s->have = n + tail;
+	*margin = (size_t)(first - from);
+	return 0;
+}
+
+static int scan_all(struct scan *s, int64_t end, GCancellable *cancel, struct bz_err *err)
+{
+	while (end > s->start && !s->stopped) {
+		size_t margin = 0;
+
+		if (g_cancellable_is_cancelled(cancel))
+			return bz_err_set(err, BZ_ERR_CANCELLED, BZ_CODE_NONE, _("Stopped."));
+		if (load_piece(s, end, &margin, err) != 0 || scan_piece(s, margin, err) != 0)
+			return -1;
+		end = s->at + (int64_t)margin;
+	}
+	return 0;
+}
+
+int bz_mbox_scan_back(int fd, int64_t start, int64_t end, GCancellable *cancel,
+	bool (*f)(void *me, const struct bz_mbox_item *), void *me, struct bz_err *err)
+{
+	struct scan s = {.fd = fd, .start = start, .f = f, .me = me};
+	struct stat st;
+	int rc;
+
+	if (fstat(fd, &st) != 0)
+		return bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_IO, _("Cannot read the mail file: %s."),
+			g_strerror(errno));
+	if (end < 0 || end > st.st_size)
+		end = st.st_size;
+	s.next = s.at = end;
+	s.buf = g_malloc(PIECE + MARGIN + TAIL);
+	s.spill = g_malloc(HEADER_MAX);
+	rc = scan_all(&s, end, cancel, err);
+	g_free(s.buf);
+	g_free(s.spill);
+	return rc;
+}
+
+/* --- one message ----------------------------------------------------------------------------------- */
+
+/* Is this line ">From ", ">>From "...? */
+static bool is_quoted_from(const char *line, size_t len)
+{
+	size_t i = 0;
+
+	while (i < len && line[i] == '>')
+		i++;
+	return i > 0 && len - i >= 5 && memcmp(line + i, "From ", 5) == 0;
+}
+
+static GBytes *unquote(const char *p, size_t len)
+{
+	GByteArray *out = g_byte_array_sized_new((guint)len);
+	const char *end = p + len;
+
+	while (p < end) {
+		const char *nl = memchr(p, '\n', (size_t)(end - p));
+		size_t n = nl != NULL ? (size_t)(nl - p) + 1 : (size_t)(end - p);
+		size_t skip = *p == '>' && is_quoted_from(p, n) ? 1 : 0;
+
+		g_byte_array_append(out, (const guint8 *)p + skip, (guint)(n - skip));
+		p += n;
+	}
+	return g_byte_array_free_to_bytes(out);
+}
+
+/* The empty line that separates this message from the next belongs to neither. */
+static size_t without_separator(const char *p, size_t len)
+{
+	if (len >= 2 && p[len - 1] == '\n' && p[len - 2] == '\n')
+		return len - 1;
+	if (len >= 4 && memcmp(p + len - 4, "\r\n\r\n", 4) == 0)
+		return len - 2;
+	return len == 1 && p[0] == '\n' ? 0 : len;
+}
+
+GBytes *bz_mbox_read(int fd, int64_t offset, int64_t length, struct bz_err *err)
+{
+	g_autofree char *text = NULL;
+	char *nl;
+	size_t line;
+	ssize_t n;
+
+	if (length < 0 || length > G_MAXUINT32 / 2) {
+		bz_err_set(err, BZ_ERR_LIMIT, BZ_CODE_NONE, _("This message is too big to be opened."));
+		return NULL;
+	}
+	text = g_malloc((size_t)length + 1);
+	n = read_at(fd, text, (size_t)length, offset, err);
+	if (n < 0)
+		return NULL;
+	nl = memchr(text, '\n', (size_t)n);
+	line = nl == NULL ? (size_t)n : (size_t)(nl - text);
+	if (n < length ||
+		!bz_mbox_is_from(text, line > 0 && text[line - 1] == '\r' ? line - 1 : line, NULL)) {
+		bz_err_set(err, BZ_ERR_STALE, BZ_CODE_NONE,
+			_("Another program changed the mail file; it is read again."));
+		return NULL;
+	}
+	return bz_mbox_decode(text, (size_t)n);
+}
+
+GBytes *bz_mbox_decode(const void *encoded, size_t len)
+{
+	const char *text = encoded, *nl = memchr(text, '\n', len);
+	const char *body = nl == NULL ? text + len : nl + 1;
+
+	return unquote(body, without_separator(body, (size_t)(text + len - body)));
+}
+
+/* --- identity --------------------------------------------------------------------------------------- */
+
+static bool is_left_out(const char *line, size_t len)
+{
+	static const char *const names[] = {"Status", "X-Status", "X-Keywords", "X-UID", "X-IMAP",
+		"X-IMAPbase", "X-UIDL", "Content-Length", "Lines"};
+	const char *colon = memchr(line, ':', len);
+
+	if (colon == NULL)
+		return false;
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+		if ((size_t)(colon - line) == strlen(names[i]) &&
+			g_ascii_strncasecmp(line, names[i], strlen(names[i])) == 0)
+			return true;
+	return false;
+}
+
+void bz_mbox_digest(const char *message, size_t len, uint8_t digest[32])
+{
+	GChecksum *sum = g_checksum_new(G_CHECKSUM_SHA256);
+	const char *p = message, *end = message + len;
+	bool skipping = false;
+	gsize size = 32;
+
+	while (p < end) {
+		const char *nl = memchr(p, '\n', (size_t)(end - p));
+		size_t n = nl != NULL ? (size_t)(nl - p) + 1 : (size_t)(end - p);
+
+		if (*p == '\n')
+			break;
+		if (*p != ' ' && *p != '\t')
+			skipping = is_left_out(p, n);
+		if (!skipping)
+			g_checksum_update(sum, (const guchar *)p, (gssize)n);
+		p += n;
+	}
+	while (p < end) { /* GLib takes a signed length */
+		size_t n = MIN((size_t)(end - p), (size_t)1 << 30);
+
+		g_checksum_update(sum, (const guchar *)p, (gssize)n);
+		p += n;
+	}
+	g_checksum_get_digest(sum, digest, &size);
+	g_checksum_free(sum);
+}
+
+/* --- appending --------------------------------------------------------------------------------------- */
+
+/* Address for the From_ line: a word without blanks of the Return-Path or a plain dash. */
+static void append_from_line(GByteArray *out, int64_t received)
+{
+	static const char days[] = "SunMonTueWedThuFriSat";
+	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	time_t t = (time_t)received;
+	struct tm tm;
+	char line[80];
+
+	gmtime_r(&t, &tm);
+	g_snprintf(line, sizeof line, "From MAILER-DAEMON %.3s %.3s %2d %02d:%02d:%02d %04d\n",
+		days + 3 * tm.tm_wday, months + 3 * tm.tm_mon, tm.tm_mday, tm.tm_hour, tm.tm_min,
+		tm.tm_sec, tm.tm_year + 1900);
+	g_byte_array_append(out, (const guint8 *)line, (guint)strlen(line));
+}
+
+static void append_text(GByteArray *out, const char *text, size_t len)
+{
+	g_byte_array_append(out, (const guint8 *)text, (guint)len);
+}
+
+/* Where mutt, Dovecot and we keep flags: fixed width, so that one pwrite changes them in place. */
+static const char slots[] = "Status:   \nX-Status:     \n";
+
+GByteArray *bz_mbox_encode(const char *message, size_t len, int64_t received)
+{
+	GByteArray *out = g_byte_array_sized_new((guint)(len + 256));
+	const char *p = message, *end = message + len;
+	bool header = true;
+
+	append_from_line(out, received);
+	while (p < end) {
+		const char *nl = memchr(p, '\n', (size_t)(end - p));
+		size_t n = nl != NULL ? (size_t)(nl - p) : (size_t)(end - p);
+		size_t text = n > 0 && nl != NULL && p[n - 1] == '\r' ? n - 1 : n;
+
+		if (header && text == 0) {
+			append_text(out, slots, strlen(slots));
+			header = false;
+		}
+		if (!(header && is_left_out(p, text))) {
+			if (text >= 5 && (memcmp(p, "From ", 5) == 0 || is_quoted_from(p, text)))
+				append_text(out, ">", 1);
+			append_text(out, p, text);
+			append_text(out, "\n", 1);
+		}
+		p += n + (nl != NULL);
+	}
+	if (header) {
+		append_text(out, slots, strlen(slots));
+		append_text(out, "\n", 1);
+	}
+	append_text(out, "\n", 1);
+	return out;
+}

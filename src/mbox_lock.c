@@ -1,0 +1,162 @@
+/* OFD lock first, then the dotlock that procmail, mutt and Dovecot honour. */
+#include "src/lang.h"
+#include "src/mbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { STALE_SECONDS = 600, STEP_MS = 50 };
+
+struct bz_mbox_lock {
+	int fd;
+	char *dotlock; /* NULL: not ours to remove */
+};
+
+static int ofd_lock(int fd)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	return fcntl(fd, F_OFD_SETLK, &lock);
+}
+
+static int open_mbox(const char *path, bool create, struct bz_err *err)
+{
+	int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | (create ? O_CREAT : 0), 0600);
+	struct stat st;
+
+	if (fd < 0)
+		return bz_err_set(err, BZ_ERR_LOCAL,
+			errno == ENOENT ? BZ_CODE_NOT_FOUND : errno == ENOSPC ? BZ_CODE_DISK_FULL : BZ_CODE_IO,
+			_("Cannot open %s: %s."), path, g_strerror(errno));
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() && st.st_nlink == 1)
+		return fd;
+	close(fd);
+	return bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_IO,
+		_("%s is not a plain file of yours alone; buzon does not write to it."), path);
+}
+
+/* Does the dotlock's owner live? Unknown counts as alive until it is old. */
+static bool is_stale(const char *path)
+{
+	char text[32] = "";
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	long pid = 0;
+
+	if (fd < 0)
+		return false;
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return false;
+	}
+	if (read(fd, text, sizeof text - 1) > 0)
+		pid = strtol(text, NULL, 10);
+	close(fd);
+	if (pid > 1 && kill((pid_t)pid, 0) != 0 && errno == ESRCH)
+		return true;
+	return time(NULL) - st.st_mtime > STALE_SECONDS;
+}
+
+/* 0 made, 1 somebody holds it, -1 cannot be made here (a folder we may not write: go without). */
+static int make_dotlock(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	char text[32];
+
+	if (fd < 0)
+		return errno == EEXIST ? 1 : -1;
+	g_snprintf(text, sizeof text, "%ld\n", (long)getpid());
+	if (write(fd, text, strlen(text)) < 0)
+		errno = 0; /* the file itself is the lock */
+	close(fd);
+	return 0;
+}
+
+static int wait_a_little(int64_t until, GCancellable *cancel, const char *path, struct bz_err *err)
+{
+	if (g_cancellable_is_cancelled(cancel))
+		return bz_err_set(err, BZ_ERR_CANCELLED, BZ_CODE_NONE, _("Stopped."));
+	if (g_get_monotonic_time() >= until)
+		return bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_LOCKED,
+			_("Another program is using %s. Reading is fine; changes wait."), path);
+	g_usleep(STEP_MS * 1000);
+	return 0;
+}
+
+/* The file may have been replaced while we waited for its lock. */
+static bool still_there(int fd, const char *path)
+{
+	struct stat a, b;
+
+	return fstat(fd, &a) == 0 && stat(path, &b) == 0 && a.st_dev == b.st_dev &&
+		a.st_ino == b.st_ino;
+}
+
+struct bz_mbox_lock *bz_mbox_lock_open(
+	const char *path, bool create, int timeout_ms, GCancellable *cancel, struct bz_err *err)
+{
+	int64_t until = g_get_monotonic_time() + (int64_t)timeout_ms * 1000;
+	struct bz_mbox_lock *lock = g_new0(struct bz_mbox_lock, 1);
+	g_autofree char *dot = g_strconcat(path, ".lock", NULL);
+
+	lock->fd = -1;
+	for (;;) {
+		int rc;
+
+		if (lock->fd < 0 && (lock->fd = open_mbox(path, create, err)) < 0)
+			break;
+		if (ofd_lock(lock->fd) == 0) {
+			rc = make_dotlock(dot);
+			if (rc <= 0 && still_there(lock->fd, path)) {
+				lock->dotlock = rc == 0 ? g_steal_pointer(&dot) : NULL;
+				return lock;
+			}
+			if (rc == 0)
+				(void)unlink(dot);
+			else if (rc == 1 && is_stale(dot))
+				(void)unlink(dot);
+			close(lock->fd);
+			lock->fd = -1;
+		}
+		if (wait_a_little(until, cancel, path, err) != 0)
+			break;
+	}
+	bz_mbox_lock_close(&lock);
+	return NULL;
+}
+
+int bz_mbox_lock_fd(const struct bz_mbox_lock *lock)
+{
+	return lock->fd;
+}
+
+void bz_mbox_lock_close(struct bz_mbox_lock **lock)
+{
+	if (*lock == NULL)
+		return;
+	if ((*lock)->dotlock != NULL)
+		(void)unlink((*lock)->dotlock);
+	if ((*lock)->fd >= 0)
+		close((*lock)->fd);
+	g_free((*lock)->dotlock);
+	g_free(*lock);
+	*lock = NULL;
+}
+
+int bz_session_lock(const char *path, struct bz_err *err)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_IO, _("Cannot open %s: %s."), path,
+			g_strerror(errno));
+	if (ofd_lock(fd) == 0)
+		return fd;
+	close(fd);
+	return bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_LOCKED,
+		_("Another buzon is getting the mail of this account."));
+}

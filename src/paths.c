@@ -1,0 +1,75 @@
+#include "src/paths.h"
+#include "src/lang.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char *base(enum bz_dir dir)
+{
+	static const struct {
+		const char *variable, *below_home;
+	} dirs[] = {
+		[BZ_DIR_CONFIG] = {"XDG_CONFIG_HOME", ".config"},
+		[BZ_DIR_DATA] = {"XDG_DATA_HOME", ".local/share"},
+		[BZ_DIR_STATE] = {"XDG_STATE_HOME", ".local/state"},
+		[BZ_DIR_CACHE] = {"XDG_CACHE_HOME", ".cache"},
+	};
+	const char *value = g_getenv(dirs[dir].variable);
+
+	if (value != NULL && g_path_is_absolute(value))
+		return g_build_filename(value, "buzon", NULL);
+	return g_build_filename(g_get_home_dir(), dirs[dir].below_home, "buzon", NULL);
+}
+
+char *bz_path(enum bz_dir dir, const char *first, ...)
+{
+	char *path = base(dir);
+	va_list ap;
+
+	va_start(ap, first);
+	for (const char *part = first; part != NULL; part = va_arg(ap, const char *)) {
+		char *longer = g_build_filename(path, part, NULL);
+
+		g_free(path);
+		path = longer;
+	}
+	va_end(ap);
+	return path;
+}
+
+int bz_path_ensure(const char *path, struct bz_err *err)
+{
+	struct stat st;
+	mode_t mask = umask(077);
+	int rc = g_mkdir_with_parents(path, 0700);
+
+	umask(mask);
+	if (rc != 0 || stat(path, &st) != 0)
+		return bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_NONE, _("Cannot make the folder %s: %s."),
+			path, g_strerror(errno));
+	if (st.st_uid != geteuid())
+		return bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_NONE,
+			_("The folder %s belongs to another user."), path);
+	if ((st.st_mode & 077) != 0 && chmod(path, 0700) != 0)
+		return bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_NONE,
+			_("Others may read the folder %s, and that cannot be changed: %s."), path,
+			g_strerror(errno));
+	return 0;
+}
+
+int bz_open_private(const char *path, int flags, struct bz_err *err)
+{
+	int fd = open(path, flags | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return bz_err_set(err, BZ_ERR_LOCAL,
+			errno == ENOSPC || errno == EDQUOT ? BZ_CODE_DISK_FULL : BZ_CODE_NONE,
+			_("Cannot open %s: %s."), path, g_strerror(errno));
+	if ((flags & O_CREAT) != 0)
+		(void)fchmod(fd, 0600);
+	return fd;
+}

@@ -1,0 +1,193 @@
+#include "src/settings.h"
+#include "src/lang.h"
+#include "src/paths.h"
+#include "src/secret.h"
+#include "src/settings_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FILE_MAX = 1 << 20 };
+
+void bz_account_destroy(struct bz_account **account)
+{
+	struct bz_account *a = *account;
+
+	if (a == NULL)
+		return;
+	g_free(a->id);
+	g_free(a->dirname);
+	g_free(a->host);
+	g_free(a->user);
+	g_free(a->name);
+	g_free(a->address);
+	bz_secret_free(a->password);
+	g_free(a->password_command);
+	g_free(a->tls_ca_file);
+	g_free(a->mbox);
+	g_free(a);
+	*account = NULL;
+}
+
+static void account_free(void *account)
+{
+	struct bz_account *a = account;
+
+	bz_account_destroy(&a);
+}
+
+struct bz_account *bz_account_for_file(const char *path)
+{
+	struct bz_account *a = g_new0(struct bz_account, 1);
+	g_autofree char *real = strcmp(path, "-") == 0 ? g_strdup("-") : g_canonicalize_filename(path, NULL);
+	g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, real, -1);
+
+	a->protocol = BZ_PROTOCOL_FILE;
+	a->id = g_path_get_basename(real);
+	a->dirname = g_strndup(sum, 32);
+	a->mbox = g_strdup(real);
+	return a;
+}
+
+void bz_settings_destroy(struct bz_settings **settings)
+{
+	if (*settings == NULL)
+		return;
+	g_ptr_array_unref((*settings)->accounts);
+	g_free((*settings)->language);
+	g_free((*settings)->log);
+	g_free(*settings);
+	*settings = NULL;
+}
+
+const struct bz_account *bz_settings_account(const struct bz_settings *settings, const char *name)
+{
+	const struct bz_account *near = NULL;
+	int n = 0;
+
+	for (guint i = 0; i < settings->accounts->len; i++) {
+		const struct bz_account *a = g_ptr_array_index(settings->accounts, i);
+
+		if (strcmp(a->id, name) == 0)
+			return a;
+		if (g_ascii_strcasecmp(a->id, name) == 0) {
+			near = a;
+			n++;
+		}
+	}
+	return n == 1 ? near : NULL;
+}
+
+/* --- reading the file ----------------------------------------------------------------------------- */
+
+/* Owner and mode of the open file. *private = nobody else may read it. */
+static int check_file(int fd, const char *path, bool *private, struct bz_err *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+		return bz_err_set(
+			err, BZ_ERR_USAGE, BZ_CODE_CONFIG, _("%s is not a regular file."), path);
+	if (st.st_uid != geteuid() && st.st_uid != 0)
+		return bz_err_set(err, BZ_ERR_USAGE, BZ_CODE_CONFIG,
+			_("%s belongs to another user; buzon does not read it."), path);
+	if ((st.st_mode & 022) != 0)
+		return bz_err_set(err, BZ_ERR_USAGE, BZ_CODE_CONFIG,
+			_("Others may change %s; buzon does not read it. Run: chmod 600 %s"), path, path);
+	if (st.st_size > FILE_MAX)
+		return bz_err_set(err, BZ_ERR_USAGE, BZ_CODE_CONFIG, _("%s is too long."), path);
+	*private = (st.st_mode & 077) == 0;
+	return 0;
+}
+
+static char *read_file(const char *path, bool *private, struct bz_err *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	GString *text;
+	char piece[4096];
+	ssize_t n;
+
+	if (fd < 0) {
+		bz_err_set(err, BZ_ERR_USAGE, errno == ENOENT ? BZ_CODE_NOT_FOUND : BZ_CODE_CONFIG,
+			_("Cannot read %s: %s."), path, g_strerror(errno));
+		return NULL;
+	}
+	if (check_file(fd, path, private, err) != 0) {
+		close(fd);
+		return NULL;
+	}
+	text = g_string_new(NULL);
+	while ((n = read(fd, piece, sizeof piece)) > 0 && text->len <= FILE_MAX)
+		g_string_append_len(text, piece, n);
+	explicit_bzero(piece, sizeof piece);
+	close(fd);
+	return g_string_free(text, FALSE);
+}
+
+static int by_line(const void *a, const void *b)
+{
+	const struct bz_problem *x = *(struct bz_problem *const *)a;
+	const struct bz_problem *y = *(struct bz_problem *const *)b;
+
+	return x->line - y->line;
+}
+
+void bz_problem_add(struct bz_reading *r, int line, const char *fmt, ...)
+{
+	struct bz_problem *p = g_new(struct bz_problem, 1);
+	va_list ap;
+
+	va_start(ap, fmt);
+	p->text = g_strdup_vprintf(fmt, ap);
+	va_end(ap);
+	p->line = line;
+	g_ptr_array_add(r->problems, p);
+}
+
+static void problem_free(void *data)
+{
+	struct bz_problem *p = data;
+
+	g_free(p->text);
+	g_free(p);
+}
+
+static GPtrArray *problem_lines(const struct bz_reading *r, const char *path)
+{
+	GPtrArray *out = g_ptr_array_new_with_free_func(g_free);
+	g_autofree char *name = g_path_get_basename(path);
+
+	g_ptr_array_sort(r->problems, by_line);
+	for (guint i = 0; i < r->problems->len; i++) {
+		const struct bz_problem *p = g_ptr_array_index(r->problems, i);
+
+		g_ptr_array_add(out, g_strdup_printf("%s:%d: %s", name, p->line, p->text));
+	}
+	return out;
+}
+
+struct bz_settings *bz_settings_load(const char *path, GPtrArray **problems, struct bz_err *err)
+{
+	struct bz_reading r = {.problems = g_ptr_array_new_with_free_func(problem_free)};
+	char *text = read_file(path, &r.private, err);
+
+	r.settings = g_new0(struct bz_settings, 1);
+	r.settings->accounts = g_ptr_array_new_with_free_func(account_free);
+	r.path = path;
+	if (text != NULL) {
+		bz_settings_read(&r, text);
+		explicit_bzero(text, strlen(text));
+		g_free(text);
+		if (r.problems->len > 0)
+			bz_err_set(err, BZ_ERR_USAGE, BZ_CODE_CONFIG,
+				_("%s has mistakes; nothing was started."), path);
+	}
+	*problems = problem_lines(&r, path);
+	if (text == NULL || r.problems->len > 0)
+		bz_settings_destroy(&r.settings);
+	g_ptr_array_unref(r.problems);
+	return r.settings;
+}

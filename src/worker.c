@@ -1,0 +1,831 @@
+#include "src/worker.h"
+#include "src/lang.h"
+#include "src/log.h"
+#include "src/paths.h"
+#include "src/secret.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+struct bz_worker {
+	/* set once, before the thread */
+	int number;
+	const struct bz_account *account;
+	const struct bz_backend_ops *ops;
+	struct bz_mailbag *bag;
+	char *cache_path;
+	char *state_path; /* NULL: a FILE */
+	pthread_t thread;
+
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	/* under lock */
+	GQueue queue; /* struct bz_request *, the person's */
+	uint64_t last_id;
+	uint64_t running;     /* id, 0 = background or nothing */
+	GCancellable *cancel; /* of what runs */
+	bool quit;
+
+	/* the worker's thread alone */
+	struct bz_store *store;
+	struct bz_backend *backend;
+	struct bz_report report;
+	char *in_view;        /* folder to refresh after a reconnect */
+	struct bz_window window;
+	bool refresh_due;     /* OPEN answered; its refresh is still to be done */
+	bool looking;         /* look() has something left */
+	bool more;            /* background() has something left */
+	bool folders_known;
+	enum bz_line_state line;
+	int64_t retry_at;     /* monotonic us, 0 = none */
+	int failures;         /* in a row, for the back-off */
+	char *password;       /* secret; the one to use */
+	bool password_works;  /* it logged in once in this run */
+	bool command_used;    /* password-command ran and was not refused since */
+	struct bz_cert once;  /* accepted for this run */
+	bool has_once;
+};
+
+/* --- telling the UI -------------------------------------------------------------------------------- */
+
+static struct bz_event *new_event(const struct bz_worker *w, enum bz_event_kind kind)
+{
+	struct bz_event *event = g_new0(struct bz_event, 1);
+
+	event->kind = kind;
+	event->account = w->number;
+	return event;
+}
+
+static void tell_line(struct bz_worker *w, enum bz_line_state line, const struct bz_err *err,
+	const struct bz_cert *cert, int64_t retry_in)
+{
+	struct bz_event *event;
+
+	if (line == w->line && err == NULL)
+		return;
+	w->line = line;
+	event = new_event(w, BZ_EVENT_LINE);
+	event->line = line;
+	event->since = g_get_real_time() / G_USEC_PER_SEC;
+	event->retry_at = retry_in > 0 ? event->since + retry_in : 0;
+	if (err != NULL) {
+		event->err = *err;
+		bz_log(BZ_LOG_WARN, "%s: %s", w->account->id, err->text);
+	}
+	if (cert != NULL)
+		event->cert = g_memdup2(cert, sizeof *cert);
+	bz_mailbag_post(w->bag, event);
+}
+
+/* The one place that answers a request. Takes it. */
+static void complete(struct bz_worker *w, struct bz_request *request, const struct bz_err *err,
+	struct bz_listing *listing, struct bz_message *message)
+{
+	struct bz_event *event = new_event(w, BZ_EVENT_DONE);
+
+	event->request = request->id;
+	event->request_kind = request->kind;
+	if (err != NULL)
+		event->err = *err;
+	event->listing = listing;
+	event->message = message;
+	bz_mailbag_post(w->bag, event);
+	bz_request_free(request);
+}
+
+static void on_folders(void *me)
+{
+	struct bz_worker *w = me;
+
+	bz_mailbag_post(w->bag, new_event(w, BZ_EVENT_FOLDERS));
+}
+
+static void on_rows(void *me, struct bz_change *change)
+{
+	struct bz_worker *w = me;
+	struct bz_event *event = new_event(w, BZ_EVENT_ROWS);
+
+	event->change = change;
+	bz_mailbag_post(w->bag, event);
+}
+
+static void on_progress(void *me, uint32_t done, uint32_t total, uint64_t bytes, uint64_t bytes_total)
+{
+	struct bz_worker *w = me;
+	struct bz_event *event = new_event(w, BZ_EVENT_PROGRESS);
+
+	event->done = done;
+	event->total = total;
+	event->bytes = bytes;
+	event->bytes_total = bytes_total;
+	bz_mailbag_post(w->bag, event);
+}
+
+static void on_note(void *me, const char *text)
+{
+	struct bz_worker *w = me;
+	struct bz_event *event = new_event(w, BZ_EVENT_NOTE);
+
+	event->text = g_strdup(text);
+	bz_mailbag_post(w->bag, event);
+}
+
+static bool on_hurry(void *me)
+{
+	struct bz_worker *w = me;
+	bool waiting;
+
+	pthread_mutex_lock(&w->lock);
+	waiting = w->quit || !g_queue_is_empty(&w->queue);
+	pthread_mutex_unlock(&w->lock);
+	return waiting;
+}
+
+/* --- one call of the backend ------------------------------------------------------------------------ */
+
+/* A new cancel for what starts now; latched ones belong to what was before. */
+static void begin_job(struct bz_worker *w, struct bz_job *job, struct bz_cert *cert, uint64_t id)
+{
+	GCancellable *old;
+
+	pthread_mutex_lock(&w->lock);
+	old = w->cancel;
+	w->cancel = g_cancellable_new();
+	w->running = id;
+	if (w->quit)
+		g_cancellable_cancel(w->cancel);
+	pthread_mutex_unlock(&w->lock);
+	g_clear_object(&old);
+	*job = (struct bz_job){
+		.cancel = w->cancel,
+		.report = &w->report,
+		.password = w->password,
+		.trust_once = w->has_once ? &w->once : NULL,
+		.cert = cert,
+	};
+}
+
+static void end_job(struct bz_worker *w)
+{
+	pthread_mutex_lock(&w->lock);
+	w->running = 0;
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* Make w->password what should be tried. Runs the password-command once, and again only after the
+ * server refused what it gave. */
+static int need_password(struct bz_worker *w, GCancellable *cancel, struct bz_err *err)
+{
+	if (w->password != NULL)
+		return 0;
+	if (w->account->password_command != NULL && !w->command_used) {
+		w->password = bz_secret_from_command(w->account->password_command, cancel, err);
+		w->command_used = w->password != NULL;
+		return w->password != NULL ? 0 : -1;
+	}
+	return bz_err_set(err, BZ_ERR_AUTH, BZ_CODE_NO_PASSWORD, _("%s wants the password of %s."),
+		w->account->host, w->account->user);
+}
+
+static bool is_remote(const struct bz_worker *w)
+{
+	return (w->ops->caps & BZ_CAP_REMOTE) != 0;
+}
+
+/* Steps 5, 10, 20, 40, 60 s. */
+static int64_t back_off(const struct bz_worker *w)
+{
+	return MIN(5 << MIN(w->failures, 4), 60);
+}
+
+static void forget_password(struct bz_worker *w)
+{
+	g_clear_pointer(&w->password, bz_secret_free);
+	w->password_works = false;
+	w->command_used = false;
+}
+
+/* What a failure of the line means for what comes next. The request that met it was answered. */
+static void line_failed(struct bz_worker *w, const struct bz_err *err, const struct bz_cert *cert)
+{
+	int64_t wait;
+
+	if (!is_remote(w) || err->kind == BZ_ERR_REFUSED || err->kind == BZ_ERR_STALE ||
+		err->kind == BZ_ERR_UNSUPPORTED || err->kind == BZ_ERR_NONE)
+		return;
+	if (w->ops->disconnect != NULL)
+		w->ops->disconnect(w->backend);
+	w->more = false;
+	switch (err->kind) {
+	case BZ_ERR_CANCELLED:
+		w->retry_at = 0;
+		tell_line(w, w->line == BZ_LINE_CHOICE ? BZ_LINE_CHOICE : BZ_LINE_OFFLINE, err, NULL, 0);
+		break;
+	case BZ_ERR_TRUST:
+		tell_line(w, BZ_LINE_ASK_TRUST, err, cert, 0);
+		break;
+	case BZ_ERR_AUTH:
+		forget_password(w);
+		tell_line(w, BZ_LINE_ASK_PASSWORD, err, NULL, 0);
+		break;
+	case BZ_ERR_NET:
+	case BZ_ERR_TIMEOUT:
+		wait = back_off(w);
+		w->failures++;
+		w->retry_at = g_get_monotonic_time() + wait * G_USEC_PER_SEC;
+		w->refresh_due = true;
+		tell_line(w, BZ_LINE_OFFLINE, err, NULL, wait);
+		break;
+	default:
+		tell_line(w, BZ_LINE_ERROR, err, NULL, 0);
+	}
+}
+
+static void line_works(struct bz_worker *w)
+{
+	if (!is_remote(w))
+		return;
+	w->failures = 0;
+	w->retry_at = 0;
+	w->password_works = w->password != NULL;
+	tell_line(w, BZ_LINE_ONLINE, NULL, NULL, 0);
+}
+
+/* May the line be used without the person having done something first? */
+static bool line_is_blocked(const struct bz_worker *w)
+{
+	return w->line == BZ_LINE_CHOICE || w->line == BZ_LINE_ASK_TRUST ||
+		w->line == BZ_LINE_ASK_PASSWORD || w->line == BZ_LINE_ERROR;
+}
+
+/* --- work on the line --------------------------------------------------------------------------------- */
+
+typedef int step(struct bz_worker *w, const struct bz_job *job, void *arg, struct bz_err *err);
+
+/* Run f as one job: password first, then the backend, then what the outcome means for the line. */
+static int on_line(struct bz_worker *w, uint64_t id, step *f, void *arg, struct bz_err *err)
+{
+	struct bz_cert cert = {0};
+	struct bz_job job;
+	int rc = 0;
+
+	begin_job(w, &job, &cert, id);
+	if (is_remote(w)) {
+		if (w->line != BZ_LINE_ONLINE)
+			tell_line(w, BZ_LINE_CONNECTING, NULL, NULL, 0);
+		rc = need_password(w, job.cancel, err);
+		job.password = w->password;
+	}
+	if (rc == 0)
+		rc = f(w, &job, arg, err);
+	if (rc == 0)
+		line_works(w);
+	else
+		line_failed(w, err, &cert);
+	end_job(w);
+	return rc;
+}
+
+static int step_refresh(struct bz_worker *w, const struct bz_job *job, void *arg, struct bz_err *err)
+{
+	const char *folder = arg;
+	int rc;
+
+	rc = w->ops->refresh != NULL ? w->ops->refresh(w->backend, job, folder, w->window, err) : 0;
+	if (rc == 0 && !w->folders_known && w->ops->list_folders != NULL) {
+		rc = w->ops->list_folders(w->backend, job, err);
+		w->folders_known = rc == 0;
+	}
+	w->more = rc == 0 && w->ops->background != NULL;
+	return rc;
+}
+
+static int step_folders(struct bz_worker *w, const struct bz_job *job, void *arg, struct bz_err *err)
+{
+	int rc = w->ops->list_folders(w->backend, job, err);
+
+	(void)arg;
+	w->folders_known = rc == 0;
+	if (rc == 0 && w->ops->background != NULL)
+		w->more = true;
+	return rc;
+}
+
+struct fetch {
+	const struct bz_request *request;
+	struct bz_message *message;
+};
+
+static int step_fetch(struct bz_worker *w, const struct bz_job *job, void *arg, struct bz_err *err)
+{
+	struct fetch *f = arg;
+
+	return w->ops->fetch(w->backend, job, &g_array_index(f->request->refs, struct bz_msgref, 0),
+		f->request->fetch, &f->message, err);
+}
+
+static int step_flags(struct bz_worker *w, const struct bz_job *job, void *arg, struct bz_err *err)
+{
+	const struct bz_request *r = arg;
+
+	return w->ops->set_flags(w->backend, job, (const struct bz_msgref *)(void *)r->refs->data,
+		r->refs->len, r->add, r->remove, err);
+}
+
+static int step_background(struct bz_worker *w, const struct bz_job *job, void *arg, struct bz_err *err)
+{
+	(void)arg;
+	w->more = false;
+	return w->ops->background(w->backend, job, &w->more, err);
+}
+
+/* --- requests ------------------------------------------------------------------------------------------ */
+
+static struct bz_listing *make_listing(struct bz_worker *w, const char *name, struct bz_err *err)
+{
+	GArray *ids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+	struct bz_folder folder;
+	struct bz_listing *listing = NULL;
+	int rc = bz_store_folder_by_name(w->store, name, &folder, err);
+
+	if (rc == 1) { /* not known yet: an empty one, so that the screen has something to fill */
+		g_array_unref(ids);
+		bz_err_set(err, BZ_ERR_STALE, BZ_CODE_NOT_FOUND, _("There is no folder %s here."), name);
+		return NULL;
+	}
+	if (rc == 0 && bz_store_ids(w->store, folder.id, ids, err) == 0)
+		listing = bz_listing_new(folder.id, ids, folder.exists);
+	else
+		g_array_unref(ids);
+	if (rc == 0)
+		bz_folder_clear(&folder);
+	return listing;
+}
+
+static void do_listing(struct bz_worker *w, struct bz_request *r)
+{
+	struct bz_err err = {0};
+	struct bz_listing *listing = make_listing(w, r->folder, &err);
+
+	complete(w, r, listing == NULL ? &err : NULL, listing, NULL);
+}
+
+static void keep_in_view(struct bz_worker *w, const struct bz_request *r)
+{
+	g_free(w->in_view);
+	w->in_view = g_strdup(r->folder);
+	w->window = r->window;
+	w->more = false;
+}
+
+static void do_open(struct bz_worker *w, struct bz_request *r)
+{
+	keep_in_view(w, r);
+	w->refresh_due = is_remote(w); /* behind a countdown it waits for its end */
+	w->looking = w->ops->look != NULL;
+	do_listing(w, r);
+}
+
+static void do_line_request(struct bz_worker *w, struct bz_request *r, step *f, void *arg)
+{
+	struct bz_err err = {0};
+	int rc = on_line(w, r->id, f, arg, &err);
+
+	complete(w, r, rc == 0 ? NULL : &err, NULL, NULL);
+}
+
+/* One piece of local work; its failures are notes, for nobody waits. */
+static int look(struct bz_worker *w, uint64_t id, struct bz_err *err)
+{
+	struct bz_job job;
+	int rc;
+
+	begin_job(w, &job, NULL, id);
+	rc = w->ops->look(w->backend, &job, &w->looking, err);
+	end_job(w);
+	if (rc != 0)
+		w->looking = false;
+	return rc;
+}
+
+static void do_refresh(struct bz_worker *w, struct bz_request *r)
+{
+	g_autofree char *folder = g_strdup(r->folder);
+	struct bz_err err = {0};
+	int rc = 0;
+
+	keep_in_view(w, r);
+	w->refresh_due = false;
+	w->looking = w->ops->look != NULL;
+	while (w->looking && rc == 0)
+		rc = look(w, r->id, &err);
+	if (rc != 0)
+		complete(w, r, &err, NULL, NULL);
+	else
+		do_line_request(w, r, step_refresh, folder);
+}
+
+static void do_fetch(struct bz_worker *w, struct bz_request *r)
+{
+	struct fetch f = {.request = r};
+	struct bz_err err = {0};
+	int rc = on_line(w, r->id, step_fetch, &f, &err);
+
+	if (rc != 0 && err.kind == BZ_ERR_STALE)
+		w->refresh_due = w->in_view != NULL;
+	complete(w, r, rc == 0 ? NULL : &err, NULL, f.message);
+}
+
+static void do_trust(struct bz_worker *w, struct bz_request *r)
+{
+	struct bz_err err = {0};
+	int rc = 0;
+
+	if (r->pin)
+		rc = bz_store_pin_set(
+			w->store, w->account->host, w->account->port, r->cert.sha256, &err);
+	else if (r->cert.why == BZ_CODE_CERT_CHANGED)
+		rc = bz_err_set(&err, BZ_ERR_TRUST, BZ_CODE_CERT_CHANGED,
+			_("The certificate of %s changed; it is not accepted for one run."),
+			w->account->host);
+	else
+		w->once = r->cert;
+	w->has_once = w->has_once || (rc == 0 && !r->pin);
+	if (rc == 0) {
+		w->line = BZ_LINE_NONE;
+		w->refresh_due = true;
+		w->retry_at = 0;
+	}
+	complete(w, r, rc == 0 ? NULL : &err, NULL, NULL);
+}
+
+static void do_password(struct bz_worker *w, struct bz_request *r)
+{
+	bz_secret_free(w->password);
+	w->password = g_steal_pointer(&r->secret);
+	w->line = BZ_LINE_NONE;
+	w->refresh_due = true;
+	w->retry_at = 0;
+	complete(w, r, NULL, NULL, NULL);
+}
+
+static void do_offline(struct bz_worker *w, struct bz_request *r)
+{
+	if (r->on) {
+		if (w->ops->disconnect != NULL)
+			w->ops->disconnect(w->backend);
+		w->more = false;
+		w->retry_at = 0;
+		w->refresh_due = false;
+		tell_line(w, BZ_LINE_CHOICE, NULL, NULL, 0);
+	} else if (w->line == BZ_LINE_CHOICE) {
+		w->line = BZ_LINE_NONE;
+		w->refresh_due = true;
+	}
+	complete(w, r, NULL, NULL, NULL);
+}
+
+static bool is_supported(const struct bz_worker *w, enum bz_request_kind kind)
+{
+	switch (kind) {
+	case BZ_REQ_FOLDERS:
+		return w->ops->list_folders != NULL;
+	case BZ_REQ_FETCH:
+		return w->ops->fetch != NULL;
+	case BZ_REQ_FLAGS:
+		return w->ops->set_flags != NULL;
+	case BZ_REQ_RENDER:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/* A request that needs the line while the person has it switched off or must answer first. POP reads
+ * and flags without a line. */
+static bool needs_line(const struct bz_worker *w, enum bz_request_kind kind)
+{
+	if (!is_remote(w))
+		return false;
+	if (kind == BZ_REQ_FETCH || kind == BZ_REQ_FLAGS)
+		return (w->ops->caps & BZ_CAP_LIVE) != 0;
+	return kind == BZ_REQ_REFRESH || kind == BZ_REQ_FOLDERS;
+}
+
+static void refuse_offline(struct bz_worker *w, struct bz_request *r)
+{
+	struct bz_err err;
+
+	bz_err_set(&err, BZ_ERR_NET, BZ_CODE_NONE,
+		_("%s is offline by choice. What is kept here stays readable; w goes online again."),
+		w->account->id);
+	complete(w, r, &err, NULL, NULL);
+}
+
+/* What reads local files only must not touch the line's state. */
+static void do_local(struct bz_worker *w, struct bz_request *r)
+{
+	struct fetch f = {.request = r};
+	struct bz_err err = {0};
+	struct bz_job job;
+	int rc;
+
+	begin_job(w, &job, NULL, r->id);
+	rc = r->kind == BZ_REQ_FETCH ? step_fetch(w, &job, &f, &err) : step_flags(w, &job, r, &err);
+	end_job(w);
+	if (rc != 0 && err.kind == BZ_ERR_STALE)
+		w->refresh_due = w->in_view != NULL;
+	complete(w, r, rc == 0 ? NULL : &err, NULL, f.message);
+}
+
+static void dispatch(struct bz_worker *w, struct bz_request *r)
+{
+	switch (r->kind) {
+	case BZ_REQ_OPEN:
+		do_open(w, r);
+		break;
+	case BZ_REQ_LISTING:
+		do_listing(w, r);
+		break;
+	case BZ_REQ_REFRESH:
+		do_refresh(w, r);
+		break;
+	case BZ_REQ_FOLDERS:
+		do_line_request(w, r, step_folders, NULL);
+		break;
+	case BZ_REQ_FETCH:
+		do_fetch(w, r);
+		break;
+	case BZ_REQ_FLAGS:
+		do_line_request(w, r, step_flags, r);
+		break;
+	case BZ_REQ_TRUST:
+		do_trust(w, r);
+		break;
+	case BZ_REQ_PASSWORD:
+		do_password(w, r);
+		break;
+	case BZ_REQ_OFFLINE:
+		do_offline(w, r);
+		break;
+	case BZ_REQ_RENDER:
+		break;
+	}
+}
+
+static void handle(struct bz_worker *w, struct bz_request *r)
+{
+	bool line = needs_line(w, r->kind);
+	struct bz_err err;
+
+	if (!is_supported(w, r->kind)) {
+		bz_err_set(&err, BZ_ERR_UNSUPPORTED, BZ_CODE_READ_ONLY,
+			_("This file is opened for reading only."));
+		complete(w, r, &err, NULL, NULL);
+	} else if (line && w->line == BZ_LINE_CHOICE) {
+		refuse_offline(w, r);
+	} else if (!line && is_remote(w) && (r->kind == BZ_REQ_FETCH || r->kind == BZ_REQ_FLAGS)) {
+		do_local(w, r);
+	} else {
+		dispatch(w, r);
+	}
+}
+
+/* --- the loop ------------------------------------------------------------------------------------------ */
+
+/* Monotonic us until which to sleep; 0 = something is due now; -1 = until woken. */
+static int64_t due(const struct bz_worker *w)
+{
+	if (w->looking)
+		return 0;
+	if (line_is_blocked(w))
+		return -1;
+	if (w->retry_at > 0)
+		return w->retry_at > g_get_monotonic_time() ? w->retry_at : 0;
+	return w->refresh_due || w->more ? 0 : -1;
+}
+
+static struct bz_request *next_request(struct bz_worker *w, bool *quit)
+{
+	struct bz_request *r;
+	int64_t when = due(w);
+
+	pthread_mutex_lock(&w->lock);
+	while (g_queue_is_empty(&w->queue) && !w->quit && when != 0) {
+		struct timespec until = {
+			.tv_sec = when / G_USEC_PER_SEC, .tv_nsec = when % G_USEC_PER_SEC * 1000};
+
+		if (when < 0)
+			pthread_cond_wait(&w->wake, &w->lock);
+		else if (pthread_cond_timedwait(&w->wake, &w->lock, &until) != 0)
+			break;
+	}
+	r = g_queue_pop_head(&w->queue);
+	*quit = w->quit;
+	pthread_mutex_unlock(&w->lock);
+	return r;
+}
+
+static void do_background(struct bz_worker *w)
+{
+	struct bz_err err = {0};
+	g_autofree char *folder = g_strdup(w->in_view);
+
+	if (due(w) != 0)
+		return;
+	if (w->looking) {
+		if (look(w, 0, &err) != 0 && err.kind != BZ_ERR_CANCELLED)
+			on_note(w, err.text);
+	} else if (w->refresh_due || w->retry_at > 0) {
+		w->refresh_due = false;
+		w->retry_at = 0;
+		on_line(w, 0, folder != NULL ? step_refresh : step_folders, folder, &err);
+	} else if (w->more) {
+		on_line(w, 0, step_background, NULL, &err);
+	}
+}
+
+static void answer_all(struct bz_worker *w, struct bz_request *r)
+{
+	struct bz_err err;
+
+	bz_err_set(&err, BZ_ERR_CANCELLED, BZ_CODE_NONE, _("Stopped."));
+	while (r != NULL) {
+		complete(w, r, &err, NULL, NULL);
+		pthread_mutex_lock(&w->lock);
+		r = g_queue_pop_head(&w->queue);
+		pthread_mutex_unlock(&w->lock);
+	}
+}
+
+static void *run(void *me)
+{
+	struct bz_worker *w = me;
+	bool quit = false;
+
+	while (!quit) {
+		struct bz_request *r = next_request(w, &quit);
+
+		if (quit)
+			answer_all(w, r);
+		else if (r != NULL)
+			handle(w, r);
+		else
+			do_background(w);
+	}
+	if (w->ops->disconnect != NULL)
+		w->ops->disconnect(w->backend);
+	return NULL;
+}
+
+/* --- making and ending ------------------------------------------------------------------------------- */
+
+static int make_paths(struct bz_worker *w, struct bz_err *err)
+{
+	const struct bz_account *a = w->account;
+	bool file = a->protocol == BZ_PROTOCOL_FILE;
+	g_autofree char *cache = bz_path(BZ_DIR_CACHE, file ? "files" : a->dirname, NULL);
+	g_autofree char *data = bz_path(BZ_DIR_DATA, a->dirname, NULL);
+	g_autofree char *name = g_strconcat(a->dirname, ".db", NULL);
+
+	if (bz_path_ensure(cache, err) != 0 || (!file && bz_path_ensure(data, err) != 0))
+		return -1;
+	w->cache_path = g_build_filename(cache, file ? name : "cache.db", NULL);
+	w->state_path = file ? NULL : g_build_filename(data, "state.db", NULL);
+	return 0;
+}
+
+static int open_store(struct bz_worker *w, struct bz_err *err)
+{
+	if (make_paths(w, err) != 0)
+		return -1;
+	w->store = bz_store_open(w->cache_path, w->state_path, BZ_STORE_OWNER, err);
+	if (w->store == NULL)
+		return -1;
+	w->backend = w->ops->create(w->account, w->store, err);
+	return w->backend != NULL ? 0 : -1;
+}
+
+static void init_sync(struct bz_worker *w)
+{
+	pthread_condattr_t attr;
+
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&w->wake, &attr);
+	pthread_condattr_destroy(&attr);
+	g_queue_init(&w->queue);
+}
+
+static void free_worker(struct bz_worker *w)
+{
+	if (w->backend != NULL)
+		w->ops->destroy(&w->backend);
+	bz_store_close(&w->store);
+	if (w->account->protocol == BZ_PROTOCOL_FILE && strcmp(w->account->mbox, "-") == 0)
+		(void)unlink(w->cache_path); /* nobody can name that mail again */
+	bz_secret_free(w->password);
+	g_clear_object(&w->cancel);
+	pthread_mutex_destroy(&w->lock);
+	pthread_cond_destroy(&w->wake);
+	g_free(w->in_view);
+	g_free(w->cache_path);
+	g_free(w->state_path);
+	g_free(w);
+}
+
+struct bz_worker *bz_worker_new(int number, const struct bz_account *account,
+	const struct bz_backend_ops *ops, struct bz_mailbag *bag, struct bz_err *err)
+{
+	struct bz_worker *w = g_new0(struct bz_worker, 1);
+
+	w->number = number;
+	w->account = account;
+	w->ops = ops;
+	w->bag = bag;
+	w->report = (struct bz_report){w, on_folders, on_rows, on_progress, on_note, on_hurry};
+	if (account->password != NULL)
+		w->password = bz_secret_new(account->password, -1);
+	init_sync(w);
+	if (open_store(w, err) != 0 || pthread_create(&w->thread, NULL, run, w) != 0) {
+		free_worker(w);
+		return NULL;
+	}
+	return w;
+}
+
+void bz_worker_destroy(struct bz_worker **worker)
+{
+	struct bz_worker *w = *worker;
+
+	if (w == NULL)
+		return;
+	pthread_mutex_lock(&w->lock);
+	w->quit = true;
+	if (w->cancel != NULL)
+		g_cancellable_cancel(w->cancel);
+	pthread_cond_signal(&w->wake);
+	pthread_mutex_unlock(&w->lock);
+	pthread_join(w->thread, NULL);
+	free_worker(w);
+	*worker = NULL;
+}
+
+uint64_t bz_worker_submit(struct bz_worker *w, struct bz_request *request)
+{
+	uint64_t id;
+
+	pthread_mutex_lock(&w->lock);
+	id = request->id = ++w->last_id;
+	g_queue_push_tail(&w->queue, request);
+	pthread_cond_signal(&w->wake);
+	pthread_mutex_unlock(&w->lock);
+	return id;
+}
+
+/* Take the waiting request with this id, or any if 0, out of the queue. Under lock. */
+static struct bz_request *take_waiting(struct bz_worker *w, uint64_t id)
+{
+	for (GList *l = w->queue.head; l != NULL; l = l->next) {
+		struct bz_request *r = l->data;
+
+		if (id == 0 || r->id == id) {
+			g_queue_delete_link(&w->queue, l);
+			return r;
+		}
+	}
+	return NULL;
+}
+
+void bz_worker_cancel(struct bz_worker *w, uint64_t id)
+{
+	struct bz_request *r;
+	struct bz_err err;
+
+	bz_err_set(&err, BZ_ERR_CANCELLED, BZ_CODE_NONE, _("Stopped."));
+	pthread_mutex_lock(&w->lock);
+	if (w->cancel != NULL && (id == 0 || w->running == id))
+		g_cancellable_cancel(w->cancel);
+	r = take_waiting(w, id);
+	pthread_mutex_unlock(&w->lock);
+	while (r != NULL) {
+		complete(w, r, &err, NULL, NULL);
+		pthread_mutex_lock(&w->lock);
+		r = id == 0 ? take_waiting(w, 0) : NULL;
+		pthread_mutex_unlock(&w->lock);
+	}
+}
+
+const char *bz_worker_cache_path(const struct bz_worker *w)
+{
+	return w->cache_path;
+}
+
+unsigned bz_worker_caps(const struct bz_worker *w)
+{
+	return w->ops->caps;
+}
