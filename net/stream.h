@@ -12,6 +12,14 @@
 
 struct bz_stream;
 
+/* Asked while nothing arrives: does the person want something that needs no line? Then the wait ends
+ * with kind CANCELLED, code BZ_CODE_HURRY, after `patience` seconds of it. */
+struct bz_hurry {
+	bool (*f)(void *me); /* NULL = nobody ever is */
+	void *me;
+	double patience;
+};
+
 /* Whom to call and whom to trust. */
 struct bz_dial {
 	const char *host;
@@ -20,19 +28,19 @@ struct bz_dial {
 	const char *ca_file;            /* PEM file, NULL = system trust (hashed directory) */
 	const uint8_t *pin;             /* 32 bytes: this exact certificate, or nothing else; NULL */
 	const uint8_t *trust_once;      /* 32 bytes accepted by the person for this run; NULL */
+	struct bz_hurry hurry;
 };
 
-/* The first of everything: seconds of CLOCK_BOOTTIME. */
+/* The clock of every deadline: seconds of CLOCK_BOOTTIME. */
 double bz_now(void);
 
-/* Connect (GSocketClient async on a context of its own: happy eyeballs, DNS) and, unless security
- * is NONE or STARTTLS, shake hands; all before deadline. NONE and STARTTLS to other than loopback:
- * NONE is refused here. On TRUST *cert is filled; nothing was sent but the handshake. A pinned
- * certificate that changed is CERT_CHANGED. NULL and err on failure. */
+/* Connect (GSocketClient async on a context of its own: happy eyeballs, DNS) and, with TLS, shake
+ * hands; all before deadline. Security NONE is refused for other than loopback addresses. On TRUST
+ * *cert is filled; nothing was sent but the handshake. A pinned certificate that changed is
+ * CERT_CHANGED. NULL and err on failure. */
 struct bz_stream *bz_stream_dial(const struct bz_dial *dial, double deadline, GCancellable *cancel,
 	struct bz_cert *cert, struct bz_err *err);
-/* The TLS handshake on a connected clear stream, after STARTTLS/STLS was answered; refuses when a
- * byte of clear text is left unread (V4). */
+/* The TLS handshake on a connected clear stream, after STARTTLS/STLS was answered. */
 int bz_stream_start_tls(struct bz_stream *stream, const struct bz_dial *dial, double deadline,
 	GCancellable *cancel, struct bz_cert *cert, struct bz_err *err);
 /* For tests: a stream over a connected socket without TLS. Takes fd. */
@@ -41,24 +49,22 @@ struct bz_stream *bz_stream_from_fd(int fd);
 void bz_stream_close(struct bz_stream **stream);
 
 /* Bounds of what follows: total deadline (bz_now scale; 0 = none), no more than budget bytes in
- * (0 = no limit), stall: seconds without a byte (0 = none). cancel may be NULL. */
+ * (0 = no limit), stall: seconds without a byte (0 = none). cancel may be NULL; borrowed. */
 void bz_stream_limits(struct bz_stream *stream, double deadline, double stall, uint64_t budget,
 	GCancellable *cancel);
 
-/* At least one byte, or -1 with err: CANCELLED, TIMEOUT, NET/CLOSED, TLS, LIMIT. Never 0. */
+/* At least one byte, or -1 with err: CANCELLED, TIMEOUT, NET/CLOSED, TLS, LIMIT. Never 0. After
+ * BZ_CODE_HURRY the stream is as it was and may be read on; after anything else: close. */
 ssize_t bz_stream_read(struct bz_stream *stream, void *buf, size_t n, struct bz_err *err);
 /* All of it, or -1. */
 int bz_stream_write(struct bz_stream *stream, const void *buf, size_t n, struct bz_err *err);
-/* Does OpenSSL still hold bytes that poll() on the fd would not show? Ask before polling. */
-bool bz_stream_pending(const struct bz_stream *stream);
-/* Wait until a byte can be read: 1; timeout: 0; -1 cancel/closed. */
-int bz_stream_wait(struct bz_stream *stream, double seconds, struct bz_err *err);
+/* The server's name, for sentences. Borrowed. */
+const char *bz_stream_host(const struct bz_stream *stream);
 bool bz_stream_is_tls(const struct bz_stream *stream);
-int bz_stream_fd(const struct bz_stream *stream);
 
 struct bz_stream_stats {
 	uint64_t in, out; /* plain bytes, above TLS */
-	uint32_t turns;   /* times we had to wait for the server after writing */
+	uint32_t turns;   /* times we had to wait for the server after writing, or for its greeting */
 };
 void bz_stream_get_stats(const struct bz_stream *stream, struct bz_stream_stats *stats);
 

@@ -37,6 +37,9 @@ struct bz_report {
 	void (*note)(void *me, const char *text);
 	/* Is a request of the person waiting? Asked between pieces of background work. */
 	bool (*hurry)(void *me);
+	/* Is one waiting that needs no line (another folder, a downloaded message, leaving)? Then a
+	 * silent line is not waited for. */
+	bool (*urgent)(void *me);
 };
 
 /* One call's circumstances. */

@@ -52,24 +52,46 @@ static GBytes *content_of(GMimePart *part)
 	return g_byte_array_free_to_bytes(bytes);
 }
 
-static struct bz_part *new_part(struct walk *w, GMimeObject *object, const char *path)
+/* What the object's own header fields say. */
+static void describe(struct bz_part *p, GMimeObject *object)
 {
 	GMimeContentType *type = g_mime_object_get_content_type(object);
 	g_autofree char *mime = type != NULL ? g_mime_content_type_get_mime_type(type) : NULL;
 	const char *format = g_mime_object_get_content_type_parameter(object, "format");
 	const char *delsp = g_mime_object_get_content_type_parameter(object, "delsp");
-	struct bz_part *p = g_new0(struct bz_part, 1);
 
-	p->path = g_strdup(path);
 	p->type = lower(mime != NULL ? mime : "text/plain");
 	p->charset = or_empty(g_mime_object_get_content_type_parameter(object, "charset"));
 	p->disposition = lower(g_mime_object_get_disposition(object));
-	p->content_id = or_empty(g_mime_object_get_content_id(object));
 	p->flowed = format != NULL && g_ascii_strcasecmp(format, "flowed") == 0;
 	p->delsp = delsp != NULL && g_ascii_strcasecmp(delsp, "yes") == 0;
+	if (GMIME_IS_PART(object))
+		p->filename = or_empty(g_mime_part_get_filename(GMIME_PART(object)));
+}
+
+static struct bz_part *new_part(struct walk *w, GMimeObject *object, const char *path)
+{
+	struct bz_part *p = g_new0(struct bz_part, 1);
+
+	describe(p, object);
+	p->path = g_strdup(path);
+	p->content_id = or_empty(g_mime_object_get_content_id(object));
 	p->alternative = w->alternative;
 	p->flags = w->nested ? BZ_PART_NESTED : 0;
 	g_ptr_array_add(w->message->parts, p);
+	return p;
+}
+
+struct bz_part *bz_mime_part(const char *type, const char *disposition)
+{
+	struct bz_part *p = g_new0(struct bz_part, 1);
+	GMimeObject *object = GMIME_OBJECT(g_mime_part_new());
+
+	g_mime_object_set_header(object, "Content-Type", type, NULL);
+	if (disposition != NULL)
+		g_mime_object_set_header(object, "Content-Disposition", disposition, NULL);
+	describe(p, object);
+	g_object_unref(object);
 	return p;
 }
 
@@ -77,7 +99,6 @@ static void walk_leaf(struct walk *w, GMimePart *part, const char *path)
 {
 	struct bz_part *p = new_part(w, GMIME_OBJECT(part), path);
 
-	p->filename = or_empty(g_mime_part_get_filename(part));
 	p->encoding = lower(
 		g_mime_content_encoding_to_string(g_mime_part_get_content_encoding(part)));
 	p->content = content_of(part);

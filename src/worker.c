@@ -144,6 +144,28 @@ static bool on_hurry(void *me)
 	return waiting;
 }
 
+/* Requests of the person that need no line; LISTING is the screen's own and can wait. */
+static bool is_urgent(const struct bz_worker *w, const struct bz_request *r)
+{
+	bool local_mail = (w->ops->caps & BZ_CAP_LIVE) == 0;
+
+	return r->kind == BZ_REQ_OPEN || r->kind == BZ_REQ_OFFLINE ||
+		(local_mail && (r->kind == BZ_REQ_FETCH || r->kind == BZ_REQ_FLAGS));
+}
+
+static bool on_urgent(void *me)
+{
+	struct bz_worker *w = me;
+	bool urgent;
+
+	pthread_mutex_lock(&w->lock);
+	urgent = w->quit;
+	for (const GList *l = w->queue.head; l != NULL && !urgent; l = l->next)
+		urgent = is_urgent(w, l->data);
+	pthread_mutex_unlock(&w->lock);
+	return urgent;
+}
+
 /* --- one call of the backend ------------------------------------------------------------------------ */
 
 /* A new cancel for what starts now; latched ones belong to what was before. */
@@ -222,6 +244,11 @@ static void line_failed(struct bz_worker *w, const struct bz_err *err, const str
 	switch (err->kind) {
 	case BZ_ERR_CANCELLED:
 		w->retry_at = 0;
+		if (err->code == BZ_CODE_HURRY) { /* given up for what the person asked; dialled again after */
+			w->refresh_due = true;
+			tell_line(w, BZ_LINE_NONE, NULL, NULL, 0);
+			break;
+		}
 		tell_line(w, w->line == BZ_LINE_CHOICE ? BZ_LINE_CHOICE : BZ_LINE_OFFLINE, err, NULL, 0);
 		break;
 	case BZ_ERR_TRUST:
@@ -747,7 +774,8 @@ struct bz_worker *bz_worker_new(int number, const struct bz_account *account,
 	w->account = account;
 	w->ops = ops;
 	w->bag = bag;
-	w->report = (struct bz_report){w, on_folders, on_rows, on_progress, on_note, on_hurry};
+	w->report = (struct bz_report){
+		w, on_folders, on_rows, on_progress, on_note, on_hurry, on_urgent};
 	if (account->password != NULL)
 		w->password = bz_secret_new(account->password, -1);
 	init_sync(w);

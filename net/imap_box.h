@@ -1,0 +1,30 @@
+/* The selected folder. */
+#ifndef BZ_IMAP_BOX_H
+#define BZ_IMAP_BOX_H
+
+#include "net/imap_private.h"
+
+/* A SELECT or EXAMINE on its way. Fill call, name and write, and the slots that are wanted. */
+struct imap_selecting {
+	struct imap_call *call;
+	const char *name;
+	bool write;
+	void (*on_exists)(void *me, uint32_t exists); /* as soon as it is told */
+	void (*on_selected)(void *me);                /* OK came, b->box is set */
+	void *me;
+	/* out */
+	struct imap_box box;
+	struct imap_result result;
+	bool dropped; /* UIDVALIDITY changed: the store's rows went */
+};
+int imap_submit_select(struct imap_selecting *s);
+/* After imap_run: 0, or -1 with why not. */
+int imap_selected(const struct imap_selecting *s);
+
+/* EXISTS and EXPUNGE that come with another command's answer. */
+void imap_note_untagged(struct bz_backend *b, const struct imap_resp *r);
+
+/* A wire name for people: UTF-8, hierarchy with '/'. The caller frees. */
+char *imap_title(const char *name, char delimiter);
+
+#endif

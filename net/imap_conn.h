@@ -1,0 +1,47 @@
+/* An IMAP connection: our writer of commands, a queue of unanswered ones, one response at a time to
+ * those who wait for it (RFC 3501 sections 2 and 5.5; DESIGN section 6). */
+#ifndef BZ_IMAP_CONN_H
+#define BZ_IMAP_CONN_H
+
+#include "net/guard.h"
+#include "net/imap_parse.h"
+
+enum imap_cap {
+	IMAP_CAP_KNOWN = 1 << 0, /* the server told its capabilities since login */
+	IMAP_CAP_AUTH_PLAIN = 1 << 1,
+	IMAP_CAP_SASL_IR = 1 << 2,
+	IMAP_CAP_LOGINDISABLED = 1 << 3,
+	IMAP_CAP_SPECIAL_USE = 1 << 4, /* with LIST-EXTENDED */
+	IMAP_CAP_LIST_STATUS = 1 << 5
+};
+
+enum imap_end { IMAP_OK, IMAP_NO, IMAP_BAD };
+
+struct imap_conn;
+
+/* Handler of one command; a slot may be NULL. resp is borrowed until it returns. */
+struct imap_on {
+	/* Every untagged response that comes while the command is unanswered, asked for or not. */
+	void (*untagged)(void *me, const struct imap_resp *resp);
+	/* The tagged answer; at most once. Not called when the connection is lost: imap_run fails. */
+	void (*end)(void *me, enum imap_end end, const char *code, const char *text);
+};
+
+/* stream is borrowed, past its handshakes. */
+struct imap_conn *imap_conn_new(struct bz_stream *stream);
+void imap_conn_free(struct imap_conn *conn);
+unsigned imap_caps(const struct imap_conn *conn);
+void imap_forget_caps(struct imap_conn *conn);
+
+/* Wait for the greeting; PREAUTH is PROTO (RFC 3501 7.1.4: we have not logged in), BYE is NET. */
+int imap_greeting(struct imap_conn *conn, struct bz_err *err);
+
+/* Queue a command; %s text as it is, %q string, %m mailbox (both quoted; CR, LF, NUL: LOCAL error and
+ * nothing is queued), %u uint32_t. on is copied. more: what to send at "+", wiped after; NULL = none. */
+int imap_submit(struct imap_conn *conn, const struct imap_on *on, void *me, const char *more,
+	struct bz_err *err, const char *fmt, ...);
+/* Write what is queued and read until every command was answered. Handlers may submit more. Limits
+ * are the stream's. */
+int imap_run(struct imap_conn *conn, struct bz_err *err);
+
+#endif

@@ -1,0 +1,123 @@
+/* From nothing to a logged-in line (RFC 3501 sections 6.1.3, 6.2; RFC 4959). */
+#include "net/imap_private.h"
+#include "net/login.h"
+#include "net/starttls.h"
+#include "src/lang.h"
+#include "src/log.h"
+#include "src/secret.h"
+
+#include <string.h>
+
+void imap_on_end(void *me, enum imap_end end, const char *code, const char *text)
+{
+	struct imap_result *result = me;
+
+	result->end = end;
+	g_strlcpy(result->code, code, sizeof result->code);
+	g_strlcpy(result->text, text, sizeof result->text);
+}
+
+int imap_check(const struct imap_result *result, struct bz_err *err, const char *sentence)
+{
+	if (result->end == IMAP_OK)
+		return 0;
+	return bz_err_server(
+		err, BZ_ERR_REFUSED, BZ_CODE_NONE, result->text, -1, "%s", sentence);
+}
+
+void imap_disconnect(struct bz_backend *b)
+{
+	imap_conn_free(b->conn);
+	b->conn = NULL;
+	bz_stream_close(&b->stream);
+	g_free(b->box.name);
+	b->box = (struct imap_box){0};
+}
+
+static void set_limits(struct bz_backend *b, const struct bz_job *job)
+{
+	bz_stream_limits(b->stream, bz_now() + IMAP_SECONDS, IMAP_STALL_SECONDS,
+		BZ_GUARD_LITERAL_MAX, job->cancel);
+}
+
+int imap_go(struct bz_backend *b, const struct bz_job *job, const struct imap_result *login,
+	struct bz_err *err)
+{
+	int rc;
+
+	set_limits(b, job);
+	rc = imap_run(b->conn, err);
+	if (login != NULL && login->end != IMAP_OK)
+		return bz_login_refused(b->account, login->text, err);
+	return rc;
+}
+
+static bool is_ascii(const char *s)
+{
+	while (*s != '\0' && (signed char)*s > 0)
+		s++;
+	return *s == '\0';
+}
+
+/* Capabilities decide how to log in. Most servers tell them in the greeting. */
+static int need_caps(struct bz_backend *b, const struct bz_job *job, struct bz_err *err)
+{
+	static const struct imap_on on = {.end = imap_on_end};
+	struct imap_result result;
+
+	if ((imap_caps(b->conn) & IMAP_CAP_KNOWN) != 0)
+		return 0;
+	if (imap_submit(b->conn, &on, &result, NULL, err, "CAPABILITY") != 0)
+		return -1;
+	return imap_go(b, job, NULL, err);
+}
+
+/* LOGIN with two quoted strings is never answered by "+", so commands may be written behind it; SASL
+ * PLAIN is waited for. */
+static int submit_login(struct bz_backend *b, const struct bz_job *job, struct imap_result *login,
+	struct bz_err *err)
+{
+	static const struct imap_on on = {.end = imap_on_end};
+	const char *user = b->account->user;
+	unsigned caps = imap_caps(b->conn);
+	char *plain;
+	int rc;
+
+	if ((caps & IMAP_CAP_LOGINDISABLED) == 0 && is_ascii(user) && is_ascii(job->password))
+		return imap_submit(b->conn, &on, login, NULL, err, "LOGIN %q %q", user, job->password);
+	if ((caps & IMAP_CAP_AUTH_PLAIN) == 0)
+		return bz_err_set(err, BZ_ERR_AUTH, BZ_CODE_LOGIN_REFUSED,
+			_("%s offers no way to log in that buzon uses (LOGIN or PLAIN). Nothing was sent."),
+			b->account->host);
+	plain = bz_login_plain(user, job->password);
+	rc = (caps & IMAP_CAP_SASL_IR) != 0
+		? imap_submit(b->conn, &on, login, NULL, err, "AUTHENTICATE PLAIN %s", plain)
+		: imap_submit(b->conn, &on, login, plain, err, "AUTHENTICATE PLAIN");
+	bz_secret_free(plain);
+	if (rc == 0)
+		rc = imap_go(b, job, NULL, err);
+	if (login->end != IMAP_OK)
+		return bz_login_refused(b->account, login->text, err);
+	return rc;
+}
+
+int imap_open(struct bz_backend *b, const struct bz_job *job, struct imap_result *login,
+	struct bz_err *err)
+{
+	*login = (struct imap_result){.end = IMAP_OK};
+	if (b->conn != NULL)
+		return 0;
+	if (bz_login_check(b->account->user, job->password, err) != 0)
+		return -1;
+	b->stream = bz_login_dial(b->account, b->store, job, bz_starttls_imap, err);
+	if (b->stream == NULL)
+		return -1;
+	b->conn = imap_conn_new(b->stream);
+	set_limits(b, job);
+	if (b->account->security != BZ_SECURITY_STARTTLS && imap_greeting(b->conn, err) != 0)
+		return -1;
+	if (need_caps(b, job, err) != 0 || submit_login(b, job, login, err) != 0)
+		return -1;
+	bz_log(BZ_LOG_INFO, "%s: connected to %s", b->account->id, b->account->host);
+	return 0;
+}

@@ -1,0 +1,63 @@
+/* One IMAP response at a time, as libetpan's parser or a few lines of ours understand it
+ * (RFC 3501 section 7; DESIGN section 6). Nothing here reads a socket. */
+#ifndef BZ_IMAP_PARSE_H
+#define BZ_IMAP_PARSE_H
+
+#include "src/message.h"
+
+#include <libetpan/libetpan.h>
+
+enum imap_kind {
+	IMAP_SKIP,       /* neither libetpan nor we know it: no error */
+	IMAP_STATE,      /* untagged OK NO BAD BYE PREAUTH */
+	IMAP_TAGGED,
+	IMAP_CONTINUE,   /* + */
+	IMAP_CAPABILITY,
+	IMAP_EXISTS,
+	IMAP_EXPUNGE,
+	IMAP_FETCH,
+	IMAP_LIST,
+	IMAP_STATUS
+};
+
+/* Valid until the next response is parsed. Strings are never NULL, not cleaned. */
+struct imap_resp {
+	enum imap_kind kind;
+	uint32_t number;  /* EXISTS, EXPUNGE, FETCH */
+	char *tag;        /* TAGGED */
+	char *word;       /* STATE, TAGGED: "OK", "NO", "BAD", "BYE", "PREAUTH" */
+	char *code;       /* STATE, TAGGED: what stood in [], or "" */
+	char *text;       /* STATE, TAGGED: for people; CAPABILITY: the words */
+	const struct mailimap_msg_att *fetch;
+	const struct mailimap_mailbox_list *list;
+	const struct mailimap_mailbox_data_status *status;
+};
+
+struct imap_parser;
+struct imap_parser *imap_parser_new(void);
+void imap_parser_free(struct imap_parser *parser);
+/* response: whole, as the guard gives it. */
+const struct imap_resp *imap_parse(struct imap_parser *parser, const char *response, size_t len);
+
+/* The number after WORD in a response code ("UIDVALIDITY 7"), or 0. */
+uint64_t imap_code_number(const char *code, const char *word);
+
+/* What a FETCH says of a message, for its row; uid 0 = it said no UID. */
+struct imap_item {
+	uint32_t uid;
+	bool has_flags, has_size;
+	unsigned flags;       /* enum bz_flag */
+	uint32_t size;
+	int64_t received;     /* INT64_MIN = not said */
+	const struct mailimap_body *structure;
+};
+void imap_item(const struct mailimap_msg_att *att, struct imap_item *item);
+
+/* The bytes of section NAME ("1.2", "HEADER", "" = all; "HEADER.FIELDS" whatever the fields), or
+ * NULL. Borrowed. */
+const char *imap_section(const struct mailimap_msg_att *att, const char *name, size_t *len);
+
+/* BODYSTRUCTURE into message->parts, classified; false when it is too deep or odd to be of use. */
+bool imap_structure(const struct mailimap_body *body, struct bz_message *message);
+
+#endif

@@ -1,0 +1,81 @@
+/* What the files of the IMAP backend share. */
+#ifndef BZ_IMAP_PRIVATE_H
+#define BZ_IMAP_PRIVATE_H
+
+#include "net/imap_conn.h"
+#include "src/backend.h"
+
+#define IMAP_SECONDS 60.0       /* for a command that answers shortly, and for one piece of a transfer */
+#define IMAP_STALL_SECONDS 30.0 /* without a byte */
+
+enum {
+	IMAP_BATCH = 500,            /* messages of one background FETCH */
+	IMAP_AHEAD = 200             /* arrivals that a FETCH written ahead still covers */
+};
+
+/* How a command ended, kept by on_end. */
+struct imap_result {
+	enum imap_end end;
+	char code[80];
+	char text[240];
+};
+
+/* The folder that is selected, and how far its rows were brought up to date in this pass. Sequence
+ * numbers count from the oldest. */
+struct imap_box {
+	char *name;           /* NULL = none */
+	bool writable;        /* SELECT, not EXAMINE */
+	uint32_t folder;      /* the store's id */
+	uint32_t exists, uidvalidity, uidnext;
+	uint64_t modseq;
+	uint32_t next;        /* sequence numbers above it were looked at in this pass; 0 = all were */
+	uint32_t low_uid;     /* the lowest UID seen in this pass; 0 = none yet */
+	bool passing;         /* a pass is under way */
+	bool known_below;     /* the store has rows older than low_uid: flags first, then what is missing */
+	bool moved;           /* arrivals or removals since: pass again */
+};
+
+struct bz_backend {
+	const struct bz_account *account;
+	struct bz_store *store;
+	struct bz_stream *stream;
+	struct imap_conn *conn; /* NULL = no line */
+	struct imap_box box;
+};
+
+/* What handlers of one call share: its job, and the first thing that went wrong in the store. */
+struct imap_call {
+	struct bz_backend *b;
+	const struct bz_job *job;
+	struct bz_err *err;
+	int rc;               /* -1: err is set */
+};
+
+void imap_on_end(void *result, enum imap_end end, const char *code, const char *text);
+/* Result -> error: 0 for OK, else REFUSED with what failed (a translated sentence) and their words. */
+int imap_check(const struct imap_result *result, struct bz_err *err, const char *sentence);
+
+/* imap_login.c: a line, logged in; submits LOGIN without waiting where that is safe, so that what the
+ * caller submits next travels with it. *login tells how it ended once imap_run returned. */
+int imap_open(struct bz_backend *b, const struct bz_job *job, struct imap_result *login,
+	struct bz_err *err);
+/* imap_run under the limits of one command; a refused login comes first, as AUTH. */
+int imap_go(struct bz_backend *b, const struct bz_job *job, const struct imap_result *login,
+	struct bz_err *err);
+void imap_disconnect(struct bz_backend *b);
+
+/* imap_box.c: select name (EXAMINE, or SELECT to write) if it is not, and nothing else. */
+int imap_select(struct bz_backend *b, const struct bz_job *job, const char *name, bool write,
+	struct bz_err *err);
+
+/* imap_sync.c, imap_folders.c, imap_message.c: the ops. */
+int imap_refresh(struct bz_backend *, const struct bz_job *, const char *name, struct bz_window,
+	struct bz_err *);
+int imap_background(struct bz_backend *, const struct bz_job *, bool *more, struct bz_err *);
+int imap_list_folders(struct bz_backend *, const struct bz_job *, struct bz_err *);
+int imap_fetch(struct bz_backend *, const struct bz_job *, const struct bz_msgref *, enum bz_fetch,
+	struct bz_message **, struct bz_err *);
+int imap_set_flags(struct bz_backend *, const struct bz_job *, const struct bz_msgref *, size_t n,
+	unsigned add, unsigned remove, struct bz_err *);
+
+#endif

@@ -1,0 +1,43 @@
+/* From FETCH responses to rows in the store. */
+#ifndef BZ_IMAP_ROWS_H
+#define BZ_IMAP_ROWS_H
+
+#include "net/imap_private.h"
+
+/* What a list row needs; 36 of them are about 12 KB. */
+#define IMAP_ROW_ITEMS \
+	"(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS " \
+	"(DATE FROM TO SUBJECT MESSAGE-ID CONTENT-TYPE)])"
+
+/* Collects what the FETCH responses of one or more commands say; nothing is written until asked. */
+struct imap_intake {
+	struct bz_backend *b;
+	GArray *rows; /* struct bz_summary, of IMAP_ROW_ITEMS */
+	GArray *uids; /* guint32: all that were told, sorted by imap_intake_sort */
+	GArray *flags; /* struct imap_uid_flags */
+	struct imap_result result;
+};
+struct imap_uid_flags {
+	uint32_t uid;
+	unsigned flags;
+};
+void imap_intake_init(struct imap_intake *in, struct bz_backend *b);
+void imap_intake_clear(struct imap_intake *in);
+/* Handler of a FETCH; me = the intake. */
+extern const struct imap_on imap_intake_on;
+void imap_intake_sort(struct imap_intake *in);
+
+/* Write the rows in one transaction and tell the screen. kind: how new rows stand to those known. */
+int imap_put_rows(struct imap_intake *in, const struct bz_job *job, enum bz_change_kind kind,
+	struct bz_err *err);
+/* Bring flags of known rows up to date and tell; UIDs without a row are appended to unknown. */
+int imap_put_flags(
+	struct imap_intake *in, const struct bz_job *job, GArray *unknown, struct bz_err *err);
+/* Remove the store's rows with low <= uid <= high that the intake did not see. */
+int imap_drop_gone(struct imap_intake *in, const struct bz_job *job, uint32_t low, uint32_t high,
+	struct bz_err *err);
+/* exists and unseen into the folder's row (unseen counted from its rows where recount); tell. */
+int imap_put_counts(
+	struct bz_backend *b, const struct bz_job *job, bool recount, struct bz_err *err);
+
+#endif
