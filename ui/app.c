@@ -1,0 +1,215 @@
+#include "ui/app.h"
+#include "src/lang.h"
+#include "src/text.h"
+
+#include <curses.h>
+#include <string.h>
+
+static void free_view(void *me)
+{
+	struct ui_view *view = me;
+
+	view->free(view);
+}
+
+/* --- beginning and end ---------------------------------------------------------------------------------------- */
+
+static const struct bz_backend_ops *ops_for(
+	const struct bz_cli_wiring *wiring, enum bz_protocol protocol)
+{
+	return protocol == BZ_PROTOCOL_IMAP ? wiring->imap
+	       : protocol == BZ_PROTOCOL_POP ? wiring->pop
+					     : wiring->file;
+}
+
+static int init_account(struct ui_app *app, int i, const struct bz_account *account,
+	const struct bz_cli_wiring *wiring, struct bz_err *err)
+{
+	struct ui_account *a = &app->accounts[i];
+
+	a->number = i;
+	a->account = account;
+	a->worker = bz_worker_new(i, account, ops_for(wiring, account->protocol), app->bag, err);
+	if (a->worker == NULL)
+		return -1;
+	a->caps = bz_worker_caps(a->worker);
+	a->store = bz_store_open(bz_worker_cache_path(a->worker), NULL, BZ_STORE_READER, err);
+	if (a->store == NULL)
+		return -1;
+	ui_app_load_folders(a);
+	return 0;
+}
+
+int ui_app_init(struct ui_app *app, const struct bz_account *const *accounts, size_t n,
+	const struct bz_cli_wiring *wiring, struct bz_err *err)
+{
+	*app = (struct ui_app){.bag = bz_mailbag_new(),
+		.n = (int)n,
+		.focus = UI_IN_INDEX,
+		.is_file = n == 1 && accounts[0]->protocol == BZ_PROTOCOL_FILE,
+		.dirty = true};
+	app->want_sidebar = !app->is_file;
+	app->renderer = bz_renderer_new(app->bag);
+	app->accounts = g_new0(struct ui_account, n);
+	app->views = g_ptr_array_new_with_free_func(free_view);
+	app->journal = g_ptr_array_new_with_free_func(g_free);
+	for (size_t i = 0; i < n; i++)
+		if (init_account(app, (int)i, accounts[i], wiring, err) != 0)
+			return -1;
+	return 0;
+}
+
+void ui_app_clear(struct ui_app *app)
+{
+	g_ptr_array_unref(app->views);
+	ui_reader_clear(&app->reader);
+	ui_index_clear(&app->index);
+	for (int i = 0; i < app->n; i++) {
+		struct ui_account *a = &app->accounts[i];
+
+		bz_store_close(&a->store);
+		bz_worker_destroy(&a->worker);
+		if (a->folders != NULL)
+			g_ptr_array_unref(a->folders);
+	}
+	bz_renderer_destroy(&app->renderer);
+	bz_mailbag_free(app->bag);
+	g_free(app->accounts);
+	g_ptr_array_unref(app->journal);
+	g_free(app->message);
+}
+
+/* --- folders ---------------------------------------------------------------------------------------------------- */
+
+void ui_app_load_folders(struct ui_account *a)
+{
+	GPtrArray *folders = bz_store_folders(a->store, NULL);
+
+	if (folders == NULL)
+		return;
+	if (a->folders != NULL)
+		g_ptr_array_unref(a->folders);
+	a->folders = folders;
+}
+
+const struct bz_folder *ui_app_folder(const struct ui_account *a, const char *name)
+{
+	for (guint i = 0; a->folders != NULL && i < a->folders->len; i++) {
+		const struct bz_folder *f = g_ptr_array_index(a->folders, i);
+
+		if (strcmp(f->name, name) == 0)
+			return f;
+	}
+	return NULL;
+}
+
+char *ui_app_folder_title(const struct bz_folder *f)
+{
+	static const char *const names[] = {
+		[BZ_ROLE_INBOX] = N_("Inbox"),
+		[BZ_ROLE_SENT] = N_("Sent"),
+		[BZ_ROLE_DRAFTS] = N_("Drafts"),
+		[BZ_ROLE_TRASH] = N_("Trash"),
+		[BZ_ROLE_ARCHIVE] = N_("Archive"),
+		[BZ_ROLE_JUNK] = N_("Junk"),
+	};
+	const char *name = f->role != BZ_ROLE_NONE && strcmp(f->name, "FILE") != 0 ? _(names[f->role])
+										  : f->title;
+
+	return bz_text_clean(name, strlen(name), 0);
+}
+
+struct ui_account *ui_app_current(struct ui_app *app)
+{
+	return app->index.account;
+}
+
+/* --- what the workers say ------------------------------------------------------------------------------------------ */
+
+static bool is_asking(const struct ui_app *app)
+{
+	const struct ui_view *top = ui_top(app);
+
+	return top != NULL && (top->context == UI_IN_TRUST || top->context == UI_IN_PASSWORD);
+}
+
+/* A question of the account in view comes up by itself; keys typed before it were not meant for it. */
+static void ask(struct ui_app *app, struct ui_account *a)
+{
+	if (a != ui_app_current(app) || is_asking(app))
+		return;
+	if (a->line == BZ_LINE_ASK_TRUST)
+		ui_push(app, ui_trust_new(a));
+	else if (a->line == BZ_LINE_ASK_PASSWORD)
+		ui_push(app, ui_password_new(a));
+	(void)flushinp();
+}
+
+static void on_line(struct ui_app *app, struct ui_account *a, const struct bz_event *event)
+{
+	enum bz_line_state before = a->line;
+
+	a->line = event->line;
+	a->since = event->since;
+	a->retry_at = event->retry_at;
+	a->err = event->err;
+	if (event->line != BZ_LINE_ONLINE && event->line != BZ_LINE_CONNECTING)
+		a->total = 0;
+	if (event->cert != NULL)
+		a->cert = *event->cert;
+	if (event->line == BZ_LINE_ASK_TRUST || event->line == BZ_LINE_ASK_PASSWORD)
+		ask(app, a);
+	else if (event->err.kind != BZ_ERR_NONE && event->err.kind != BZ_ERR_CANCELLED)
+		ui_say_error(app, a, &event->err);
+	else if (event->line == BZ_LINE_ONLINE && before != BZ_LINE_ONLINE && a == ui_app_current(app))
+		ui_say_nothing(app, true); /* the error on screen was cured */
+}
+
+static void on_folders(struct ui_app *app, struct ui_account *a)
+{
+	const struct bz_folder *f;
+
+	ui_app_load_folders(a);
+	if (a != app->index.account)
+		return;
+	f = ui_app_folder(a, app->index.folder);
+	if (f == NULL)
+		return;
+	app->index.exists = f->exists;
+	app->index.unseen = f->unseen;
+	app->index.uidvalidity = f->uidvalidity;
+	app->index.role = f->role;
+}
+
+void ui_app_event(struct ui_app *app, struct bz_event *event)
+{
+	struct ui_account *a = event->account >= 0 ? &app->accounts[event->account] : NULL;
+
+	app->dirty = true;
+	if (ui_index_event(app, event) || ui_reader_event(app, event) || a == NULL)
+		return;
+	switch (event->kind) {
+	case BZ_EVENT_LINE:
+		on_line(app, a, event);
+		break;
+	case BZ_EVENT_FOLDERS:
+		on_folders(app, a);
+		break;
+	case BZ_EVENT_PROGRESS:
+		a->done = event->done;
+		a->total = event->total;
+		a->bytes = event->bytes;
+		a->bytes_total = event->bytes_total;
+		break;
+	case BZ_EVENT_NOTE:
+		ui_say(app, "%s", event->text);
+		break;
+	case BZ_EVENT_DONE: /* flags and answers: only failures are news; the line's own come by LINE */
+		if (event->err.kind == BZ_ERR_REFUSED || event->err.kind == BZ_ERR_LOCAL ||
+			event->err.kind == BZ_ERR_UNSUPPORTED)
+			ui_say_error(app, a, &event->err);
+		break;
+	case BZ_EVENT_ROWS:
+		break;
+	}
+}

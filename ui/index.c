@@ -1,0 +1,369 @@
+/* The list of messages: positions of a listing, a window of rows, a selection that is a message. */
+#include "src/lang.h"
+#include "src/text.h"
+#include "ui/app.h"
+
+#include <string.h>
+
+enum { UNREAD_SCAN = 2000 };
+
+/* --- the folder in view -------------------------------------------------------------------------------------------- */
+
+static void forget_rows(struct ui_index *x)
+{
+	for (uint32_t i = 0; i < x->rows_n; i++)
+		bz_summary_clear(&x->rows[i]);
+	x->rows_n = 0;
+	x->rows_valid = false;
+}
+
+void ui_index_clear(struct ui_index *x)
+{
+	forget_rows(x);
+	bz_listing_free(x->listing);
+	g_free(x->folder);
+	g_free(x->title);
+	memset(x, 0, sizeof *x);
+}
+
+static struct bz_request *request(const struct ui_index *x, enum bz_request_kind kind)
+{
+	struct bz_request *r = bz_request_new(kind);
+
+	r->folder = g_strdup(x->folder);
+	r->window = (struct bz_window){x->top, (uint32_t)CLAMP(x->page, 36, UI_WINDOW)};
+	return r;
+}
+
+void ui_index_open(struct ui_app *app, struct ui_account *account, const struct bz_folder *folder)
+{
+	struct ui_index *x = &app->index;
+
+	ui_reader_close(app);
+	ui_reader_clear(&app->reader);
+	ui_index_clear(x);
+	x->account = account;
+	x->folder = g_strdup(folder->name);
+	x->folder_id = folder->id;
+	x->uidvalidity = folder->uidvalidity;
+	x->title = ui_app_folder_title(folder);
+	x->role = folder->role;
+	x->exists = folder->exists;
+	x->unseen = folder->unseen;
+	x->open_request = bz_worker_submit(account->worker, request(x, BZ_REQ_OPEN));
+	app->focus = UI_IN_INDEX;
+	app->dirty = true;
+	ui_sidebar_follow(app);
+}
+
+void ui_index_refresh(struct ui_app *app)
+{
+	struct ui_index *x = &app->index;
+
+	x->refresh_request = bz_worker_submit(x->account->worker, request(x, BZ_REQ_REFRESH));
+}
+
+/* --- keeping the selection -------------------------------------------------------------------------------------------- */
+
+static uint32_t size_of(const struct ui_index *x)
+{
+	return x->listing != NULL ? bz_listing_size(x->listing) : 0;
+}
+
+static void select_pos(struct ui_app *app, uint32_t pos)
+{
+	struct ui_index *x = &app->index;
+	uint32_t size = size_of(x);
+
+	x->pos = size > 0 ? MIN(pos, size - 1) : 0;
+	x->row = size > 0 ? bz_listing_row(x->listing, x->pos) : 0;
+	app->dirty = true;
+	if (x->row != app->reader.row)
+		ui_reader_preview(app);
+}
+
+/* After the listing changed: the same message, on the same line of the screen where that can be. */
+static void find_again(struct ui_app *app)
+{
+	struct ui_index *x = &app->index;
+	int64_t to = x->row != 0 ? bz_listing_find(x->listing, x->row, x->pos) : -1;
+
+	forget_rows(x);
+	if (to < 0) {
+		select_pos(app, x->pos);
+		return;
+	}
+	if (x->top > 0 || to >= x->page) {
+		int64_t top = (int64_t)x->top + to - (int64_t)x->pos;
+
+		x->top = top > 0 ? (uint32_t)top : 0;
+	}
+	x->pos = (uint32_t)to;
+}
+
+static void take_listing(struct ui_app *app, struct bz_event *event)
+{
+	struct ui_index *x = &app->index;
+
+	bz_listing_free(x->listing);
+	x->listing = g_steal_pointer(&event->listing);
+	x->exists = MAX(x->exists, bz_listing_size(x->listing));
+	find_again(app);
+}
+
+static void on_rows(struct ui_app *app, const struct bz_change *change)
+{
+	struct ui_index *x = &app->index;
+
+	if (change->folder != x->folder_id)
+		return;
+	x->exists = change->exists;
+	x->unseen = change->unseen;
+	if (x->listing != NULL && bz_listing_apply(x->listing, change)) {
+		find_again(app);
+	} else if (x->listing_request == 0) {
+		x->listing_request = bz_worker_submit(x->account->worker, request(x, BZ_REQ_LISTING));
+	}
+}
+
+bool ui_index_event(struct ui_app *app, struct bz_event *event)
+{
+	struct ui_index *x = &app->index;
+	bool mine = x->account != NULL && event->account == x->account->number;
+
+	if (mine && event->kind == BZ_EVENT_ROWS) {
+		on_rows(app, event->change);
+		return true;
+	}
+	if (!mine || event->kind != BZ_EVENT_DONE || event->request == 0)
+		return false;
+	if (event->request == x->open_request || event->request == x->listing_request) {
+		if (event->request == x->listing_request)
+			x->listing_request = 0;
+		if (event->listing != NULL)
+			take_listing(app, event);
+		else
+			ui_say_error(app, x->account, &event->err);
+		return true;
+	}
+	if (event->request == x->refresh_request && event->err.kind == BZ_ERR_NONE) {
+		x->refresh_request = 0;
+		ui_say_nothing(app, false);
+	}
+	return false;
+}
+
+/* --- the rows in view --------------------------------------------------------------------------------------------------- */
+
+static void load_rows(struct ui_index *x, uint32_t first, uint32_t n)
+{
+	uint32_t ids[UI_WINDOW];
+
+	if (x->rows_valid && x->rows_first == first && x->rows_n == n)
+		return;
+	forget_rows(x);
+	for (uint32_t i = 0; i < n; i++)
+		ids[i] = bz_listing_row(x->listing, first + i);
+	if (n > 0 && bz_store_window(x->account->store, ids, n, x->rows, NULL) != 0)
+		return;
+	x->rows_first = first;
+	x->rows_n = n;
+	x->rows_valid = true;
+}
+
+static const struct bz_summary *row_at(const struct ui_index *x, uint32_t pos)
+{
+	if (!x->rows_valid || pos < x->rows_first || pos >= x->rows_first + x->rows_n ||
+		x->rows[pos - x->rows_first].row == 0)
+		return NULL;
+	return &x->rows[pos - x->rows_first];
+}
+
+const struct bz_summary *ui_index_selected(struct ui_app *app)
+{
+	struct ui_index *x = &app->index;
+
+	if (size_of(x) == 0)
+		return NULL;
+	if (row_at(x, x->pos) == NULL)
+		load_rows(x, x->pos, 1);
+	return row_at(x, x->pos);
+}
+
+static void draw_hole(int y, int x, int w, bool two_lines, bool selected)
+{
+	enum ui_role role = selected ? UI_SELECTION : UI_DIM;
+
+	ui_draw_text(y, x, w, role, bz_text_ascii() ? "      ..." : "      …");
+	if (two_lines)
+		ui_draw_text(y + 1, x, w, role, "");
+}
+
+static void draw_empty(struct ui_app *app, const struct ui_rect *r)
+{
+	const struct ui_account *a = app->index.account;
+	bool loading = app->index.listing == NULL || a->line == BZ_LINE_CONNECTING || a->total > 0;
+
+	ui_draw_clear(r);
+	ui_draw_text(r->y, r->x, r->w, UI_DIM, loading ? _("  Looking for messages...")
+						       : _("  No messages here."));
+	ui_draw_cursor(r->y, r->x);
+}
+
+void ui_index_draw(struct ui_app *app, const struct ui_rect *r)
+{
+	struct ui_index *x = &app->index;
+	int tall = app->layout.two_lines ? 2 : 1;
+	uint32_t size = size_of(x), n;
+	int64_t now = g_get_real_time() / G_USEC_PER_SEC;
+	struct ui_rect rest;
+
+	x->page = MAX(r->h / tall, 1);
+	x->top = (uint32_t)ui_scroll((int)x->top, (int)x->pos, (int)size, x->page);
+	n = MIN(size - x->top, (uint32_t)MIN(x->page, UI_WINDOW));
+	if (size == 0) {
+		draw_empty(app, r);
+		return;
+	}
+	load_rows(x, x->top, n);
+	if (x->row == 0)
+		x->row = bz_listing_row(x->listing, x->pos);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct bz_summary *row = row_at(x, x->top + i);
+		int y = r->y + (int)i * tall;
+		bool selected = x->top + i == x->pos;
+
+		if (row != NULL)
+			ui_index_line(row, x->role, y, r->x, r->w, tall == 2, selected, now);
+		else
+			draw_hole(y, r->x, r->w, tall == 2, selected);
+		if (selected && app->focus == UI_IN_INDEX)
+			ui_draw_cursor(y, r->x);
+	}
+	rest = (struct ui_rect){r->y + (int)n * tall, r->x, r->h - (int)n * tall, r->w};
+	ui_draw_clear(&rest);
+}
+
+/* --- commands --------------------------------------------------------------------------------------------------------- */
+
+bool ui_index_step(struct ui_app *app, int by)
+{
+	struct ui_index *x = &app->index;
+	int64_t to = (int64_t)x->pos + by;
+
+	if (to < 0 || to >= (int64_t)size_of(x))
+		return false;
+	select_pos(app, (uint32_t)to);
+	return true;
+}
+
+/* One window of rows from `from` on, away from the selection; the place of an unread one, or -1. */
+static int64_t scan_unread(struct ui_index *x, int64_t from, int by, int n)
+{
+	struct bz_summary rows[UI_WINDOW];
+	uint32_t ids[UI_WINDOW] = {0};
+	int64_t found = -1;
+
+	for (int i = 0; i < n; i++)
+		ids[i] = bz_listing_row(x->listing, (uint32_t)(from + (int64_t)i * by));
+	if (bz_store_window(x->account->store, ids, (size_t)n, rows, NULL) != 0)
+		return -1;
+	for (int i = 0; i < n; i++) {
+		if (found < 0 && rows[i].row != 0 && (rows[i].flags & BZ_FLAG_SEEN) == 0)
+			found = from + (int64_t)i * by;
+		bz_summary_clear(&rows[i]);
+	}
+	return found;
+}
+
+bool ui_index_next_unread(struct ui_app *app, bool backwards)
+{
+	struct ui_index *x = &app->index;
+	int by = backwards ? -1 : 1;
+	int64_t at = (int64_t)x->pos + by, size = size_of(x);
+
+	for (int seen = 0; seen < UNREAD_SCAN && at >= 0 && at < size;) {
+		int n = (int)MIN(UI_WINDOW, backwards ? at + 1 : size - at);
+		int64_t found = scan_unread(x, at, by, n);
+
+		if (found >= 0) {
+			select_pos(app, (uint32_t)found);
+			return true;
+		}
+		seen += n;
+		at += (int64_t)n * by;
+	}
+	return false;
+}
+
+void ui_index_toggle(struct ui_app *app, unsigned flag)
+{
+	struct ui_index *x = &app->index;
+	const struct bz_summary *row = ui_index_selected(app);
+	struct bz_request *r;
+	struct bz_msgref ref;
+
+	if (row == NULL)
+		return;
+	if ((x->account->caps & BZ_CAP_FLAGS) == 0) {
+		ui_say(app, _("This file is opened for reading only."));
+		return;
+	}
+	ref = (struct bz_msgref){x->folder_id, x->uidvalidity, row->uid};
+	r = bz_request_new(BZ_REQ_FLAGS);
+	r->refs = g_array_new(FALSE, FALSE, sizeof ref);
+	g_array_append_val(r->refs, ref);
+	if ((row->flags & flag) != 0)
+		r->remove = flag;
+	else
+		r->add = flag;
+	bz_worker_submit(x->account->worker, r);
+}
+
+static void open_selected(struct ui_app *app)
+{
+	if (ui_index_selected(app) != NULL)
+		ui_reader_open(app);
+	else if (size_of(&app->index) > 0)
+		ui_say(app, _("This message has not been listed yet."));
+}
+
+void ui_index_command(struct ui_app *app, enum ui_command command)
+{
+	struct ui_index *x = &app->index;
+	int pos = (int)x->pos;
+
+	if (ui_move(command, (int)size_of(x), x->page, &pos)) {
+		select_pos(app, (uint32_t)pos);
+		return;
+	}
+	switch (command) {
+	case UI_OPEN:
+	case UI_FORWARD:
+		open_selected(app);
+		break;
+	case UI_NEXT_UNREAD:
+	case UI_PREVIOUS_UNREAD:
+		if (!ui_index_next_unread(app, command == UI_PREVIOUS_UNREAD))
+			ui_say(app, command == UI_NEXT_UNREAD ? _("No unread message below this one.")
+							      : _("No unread message above this one."));
+		break;
+	case UI_READ:
+		ui_index_toggle(app, BZ_FLAG_SEEN);
+		break;
+	case UI_FLAG:
+		ui_index_toggle(app, BZ_FLAG_FLAGGED);
+		break;
+	case UI_BACK:
+		app->quit = true;
+		break;
+	case UI_LEFT:
+		if (!app->is_file) {
+			app->focus = UI_IN_SIDEBAR;
+			app->want_sidebar = true;
+		}
+		break;
+	default:
+		break;
+	}
+}

@@ -1,0 +1,294 @@
+/* The main screen: which key goes where, and the drawing of all that is seen. */
+#include "src/lang.h"
+#include "src/text.h"
+#include "ui/app.h"
+
+#include <curses.h>
+#include <signal.h>
+#include <string.h>
+
+enum { TWICE_US = 2000000 };
+
+/* --- commands that mean the same everywhere ------------------------------------------------------------------------ */
+
+static bool is_busy(const struct ui_app *app)
+{
+	const struct ui_account *a = app->index.account;
+
+	return a->line == BZ_LINE_CONNECTING || a->total > 0 || app->reader.fetch_request != 0 ||
+		app->index.refresh_request != 0;
+}
+
+static void cancel_network(struct ui_app *app)
+{
+	if (!is_busy(app))
+		return;
+	bz_worker_cancel(app->index.account->worker, 0);
+	app->index.refresh_request = 0;
+	ui_say(app, _("Stopped. $ goes on."));
+}
+
+static void interrupt(struct ui_app *app)
+{
+	int64_t now = g_get_monotonic_time();
+
+	if (app->interrupted > 0 && now - app->interrupted < TWICE_US)
+		app->quit = true;
+	app->interrupted = now;
+	cancel_network(app);
+	ui_say(app, _("Ctrl-C again leaves buzon."));
+}
+
+static void suspend(struct ui_app *app)
+{
+	(void)endwin();
+	(void)raise(SIGSTOP);
+	app->full_redraw = app->dirty = true;
+}
+
+static void cancel(struct ui_app *app)
+{
+	if (app->message_is_error)
+		ui_say_nothing(app, true);
+	if (is_busy(app))
+		cancel_network(app);
+	else if (app->focus == UI_IN_SIDEBAR)
+		app->focus = app->reader.open ? UI_IN_READER : UI_IN_INDEX;
+}
+
+/* --- commands of the main screen ------------------------------------------------------------------------------------ */
+
+static void go_to_role(struct ui_app *app, enum bz_folder_role role)
+{
+	struct ui_account *a = app->index.account;
+
+	for (guint i = 0; a->folders != NULL && i < a->folders->len; i++) {
+		const struct bz_folder *f = g_ptr_array_index(a->folders, i);
+
+		if (f->role == role && f->selectable) {
+			ui_index_open(app, a, f);
+			return;
+		}
+	}
+	ui_say(app, _("This account has no such folder."));
+}
+
+static void get_mail(struct ui_app *app)
+{
+	struct ui_account *a = app->index.account;
+
+	if (app->is_file)
+		ui_say(app, _("This file is opened for reading only."));
+	else if (a->line == BZ_LINE_ASK_TRUST)
+		ui_push(app, ui_trust_new(a));
+	else if (a->line == BZ_LINE_ASK_PASSWORD)
+		ui_push(app, ui_password_new(a));
+	else
+		ui_index_refresh(app);
+}
+
+static void toggle_offline(struct ui_app *app)
+{
+	struct ui_account *a = app->index.account;
+	struct bz_request *r;
+
+	if (app->is_file) {
+		ui_say(app, _("This file needs no network."));
+		return;
+	}
+	r = bz_request_new(BZ_REQ_OFFLINE);
+	r->on = a->line != BZ_LINE_CHOICE;
+	if (r->on)
+		bz_worker_cancel(a->worker, 0);
+	bz_worker_submit(a->worker, r);
+}
+
+static void toggle_sidebar(struct ui_app *app)
+{
+	bool narrow = app->layout.title.w < 100;
+
+	if (app->is_file)
+		ui_say(app, _("A file has no folders."));
+	else if (narrow)
+		app->focus = app->focus != UI_IN_SIDEBAR ? UI_IN_SIDEBAR
+			     : app->reader.open		 ? UI_IN_READER
+							 : UI_IN_INDEX;
+	else
+		app->want_sidebar = !app->want_sidebar;
+	if (!app->want_sidebar && app->focus == UI_IN_SIDEBAR)
+		app->focus = UI_IN_INDEX;
+	ui_sidebar_follow(app);
+}
+
+static bool run_common(struct ui_app *app, enum ui_command command)
+{
+	switch (command) {
+	case UI_CANCEL:
+		cancel(app);
+		return true;
+	case UI_HELP:
+		ui_push(app, ui_help_new(app->focus));
+		return true;
+	case UI_FOLDER:
+		ui_push(app, ui_picker_new(app));
+		return true;
+	case UI_JOURNAL:
+		ui_push(app, ui_journal_new(app));
+		return true;
+	case UI_SIDEBAR:
+		toggle_sidebar(app);
+		return true;
+	case UI_GET_MAIL:
+		get_mail(app);
+		return true;
+	case UI_OFFLINE:
+		toggle_offline(app);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool run_go(struct ui_app *app, enum ui_command command)
+{
+	static const enum bz_folder_role roles[] = {
+		BZ_ROLE_INBOX, BZ_ROLE_SENT, BZ_ROLE_DRAFTS, BZ_ROLE_ARCHIVE, BZ_ROLE_TRASH};
+
+	if (command < UI_GO_INBOX || command > UI_GO_TRASH)
+		return false;
+	go_to_role(app, roles[command - UI_GO_INBOX]);
+	return true;
+}
+
+static void run_main(struct ui_app *app, enum ui_command command)
+{
+	if (run_common(app, command) || run_go(app, command))
+		return;
+	if (app->focus != UI_IN_READER && (command == UI_NEXT || command == UI_PREVIOUS))
+		ui_sidebar_next_folder(app, command == UI_NEXT ? 1 : -1);
+	else if (app->focus == UI_IN_SIDEBAR)
+		ui_sidebar_command(app, command);
+	else if (app->focus == UI_IN_READER)
+		ui_reader_command(app, command);
+	else
+		ui_index_command(app, command);
+}
+
+/* --- keys ------------------------------------------------------------------------------------------------------------ */
+
+static void unknown_key(struct ui_app *app, unsigned key, bool is_function)
+{
+	char utf8[7] = "";
+
+	if (is_function || key < 32)
+		g_strlcpy(utf8, "?", sizeof utf8);
+	else
+		utf8[g_unichar_to_utf8(key, utf8)] = '\0';
+	if (is_function || key < 32)
+		ui_say(app, _("That key means nothing here. ? lists the keys."));
+	else
+		ui_say(app, _("%s means nothing here. ? lists the keys."), utf8);
+}
+
+static bool run_global(struct ui_app *app, enum ui_command command)
+{
+	switch (command) {
+	case UI_REDRAW:
+		app->full_redraw = true;
+		return true;
+	case UI_SUSPEND:
+		suspend(app);
+		return true;
+	case UI_INTERRUPT:
+		interrupt(app);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void run(struct ui_app *app, struct ui_view *top, enum ui_command command)
+{
+	if (run_global(app, command))
+		return;
+	if (top == NULL)
+		run_main(app, command);
+	else if (command == UI_HELP && top->context != UI_IN_HELP)
+		ui_push(app, ui_help_new(top->context));
+	else
+		top->command(app, top, command);
+}
+
+void ui_main_key(struct ui_app *app, unsigned key, bool is_function)
+{
+	struct ui_view *top = ui_top(app);
+	unsigned context = top != NULL ? top->context : app->focus;
+	enum ui_command command;
+
+	app->dirty = true;
+	ui_say_nothing(app, false);
+	if (app->prefix == 0 && ui_command_is_prefix(context, key, is_function)) {
+		app->prefix = key;
+		return;
+	}
+	command = ui_command_of(context, key, is_function, app->prefix);
+	app->prefix = 0;
+	if (command != UI_INTERRUPT)
+		app->interrupted = 0;
+	if (command != UI_NOTHING)
+		run(app, top, command);
+	else if (top != NULL && top->text != NULL && !is_function && key >= 32)
+		top->text(app, top, key);
+	else
+		unknown_key(app, key, is_function);
+}
+
+/* --- drawing ---------------------------------------------------------------------------------------------------------- */
+
+static void draw_panes(struct ui_app *app)
+{
+	const struct ui_layout *l = &app->layout;
+
+	ui_draw_title(app);
+	if (l->index.w > 0)
+		ui_index_draw(app, &l->index);
+	if (l->index.w > 0 && l->reader.w > 0 && l->reader.y == l->index.y)
+		ui_draw_bar(l->index.y, l->index.x + l->index.w, l->index.h);
+	if (l->reader.w > 0)
+		ui_reader_draw(app, &l->reader);
+	if (l->sidebar.w > 0)
+		ui_sidebar_draw(app, &l->sidebar);
+}
+
+static void draw_too_small(int h, int w)
+{
+	g_autofree char *text = g_strdup_printf(_("Window too small: %dx%d, buzon needs 20x6"), w, h);
+
+	ui_draw_text(0, 0, w, UI_TEXT, text);
+	ui_draw_cursor(0, 0);
+}
+
+void ui_main_draw(struct ui_app *app)
+{
+	struct ui_view *top = ui_top(app);
+	bool shared = app->layout.reader_shares;
+
+	app->layout = ui_layout_make(LINES, COLS, app->want_sidebar, app->focus == UI_IN_SIDEBAR,
+		app->reader.open, ui_message_lines(app, LINES, COLS));
+	if (app->layout.too_small) {
+		(void)erase();
+		draw_too_small(LINES, COLS);
+		return;
+	}
+	if (top != NULL) {
+		struct ui_rect all = {0, 0, app->layout.message.y, COLS};
+
+		top->draw(app, top, &all);
+	} else {
+		draw_panes(app);
+	}
+	ui_draw_status(app);
+	ui_draw_hints(app);
+	if (app->layout.reader_shares && !shared && app->reader.message == NULL)
+		ui_reader_preview(app);
+}
