@@ -238,6 +238,14 @@ int bz_stream_start_tls(struct bz_stream *s, const struct bz_dial *dial, double 
 	return bz_tls_verdict(s->ssl, dial, cert, err);
 }
 
+static void drop_cancel(struct bz_stream *s)
+{
+	if (s->cancel_fd >= 0)
+		g_cancellable_release_fd(s->cancel);
+	s->cancel_fd = -1;
+	g_clear_object(&s->cancel);
+}
+
 void bz_stream_close(struct bz_stream **stream)
 {
 	struct bz_stream *s = *stream;
@@ -249,8 +257,7 @@ void bz_stream_close(struct bz_stream **stream)
 		SSL_free(s->ssl);
 		ERR_clear_error();
 	}
-	if (s->cancel_fd >= 0)
-		g_cancellable_release_fd(s->cancel);
+	drop_cancel(s);
 	close(s->fd);
 	g_free(s->host);
 	g_free(s);
@@ -260,9 +267,8 @@ void bz_stream_close(struct bz_stream **stream)
 void bz_stream_limits(struct bz_stream *s, double deadline, double stall, uint64_t budget,
 	GCancellable *cancel)
 {
-	if (s->cancel_fd >= 0)
-		g_cancellable_release_fd(s->cancel);
-	s->cancel = cancel;
+	drop_cancel(s);
+	s->cancel = cancel != NULL ? g_object_ref(cancel) : NULL;
 	s->cancel_fd = cancel != NULL ? g_cancellable_get_fd(cancel) : -1;
 	s->deadline = deadline;
 	s->stall = stall;

@@ -49,7 +49,7 @@ struct bz_stream *bz_stream_from_fd(int fd);
 void bz_stream_close(struct bz_stream **stream);
 
 /* Bounds of what follows: total deadline (bz_now scale; 0 = none), no more than budget bytes in
- * (0 = no limit), stall: seconds without a byte (0 = none). cancel may be NULL; borrowed. */
+ * (0 = no limit), stall: seconds without a byte (0 = none). cancel may be NULL. */
 void bz_stream_limits(struct bz_stream *stream, double deadline, double stall, uint64_t budget,
 	GCancellable *cancel);
 

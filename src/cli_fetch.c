@@ -52,6 +52,12 @@ static int fetch_named(struct bz_cli *cli, const char *name)
 	return fetch_one(cli, account);
 }
 
+/* Several accounts: the largest code. (MAX is a macro: never around a call.) */
+static void add_code(int *code, int one)
+{
+	*code = MAX(*code, one);
+}
+
 int bz_cli_fetch(struct bz_cli *cli, char **names)
 {
 	int code = EX_OK;
@@ -59,12 +65,12 @@ int bz_cli_fetch(struct bz_cli *cli, char **names)
 	if (names[0] == NULL && cli->account != NULL)
 		return fetch_named(cli, cli->account);
 	for (char **name = names; *name != NULL; name++)
-		code = MAX(code, fetch_named(cli, *name));
+		add_code(&code, fetch_named(cli, *name));
 	for (guint i = 0; names[0] == NULL && i < cli->settings->accounts->len; i++) {
 		const struct bz_account *a = g_ptr_array_index(cli->settings->accounts, i);
 
 		if (a->protocol == BZ_PROTOCOL_POP)
-			code = MAX(code, fetch_one(cli, a));
+			add_code(&code, fetch_one(cli, a));
 	}
 	return code;
 }

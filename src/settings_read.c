@@ -238,6 +238,15 @@ static int choice(
 	return -1;
 }
 
+/* A fault is noted already: reading goes on with the first. */
+static int choice_or_first(struct bz_reading *r, struct section *s, const char *key,
+	const char *const *values)
+{
+	int chosen = choice(r, s, key, values, 0);
+
+	return MAX(chosen, 0);
+}
+
 static void check_names(struct bz_reading *r, const struct section *s, const char *const *names)
 {
 	for (guint i = 0; i < s->keys->len; i++) {
@@ -421,7 +430,7 @@ static void read_account(struct bz_reading *r, const struct section *s)
 	a->id = g_strdup(s->account);
 	a->dirname = safe_dirname(r, a->id);
 	a->protocol = protocol == 1 ? BZ_PROTOCOL_POP : BZ_PROTOCOL_IMAP;
-	a->security = (enum bz_security)MAX(choice(r, s, "security", securities, 0), 0);
+	a->security = (enum bz_security)choice_or_first(r, s, "security", securities);
 	a->tls_ca_file = path_of(s, "tls-ca-file");
 	read_server(r, s, a);
 	read_user(r, s, a);
@@ -440,8 +449,8 @@ static void read_buzon(struct bz_reading *r, const struct section *s)
 
 	check_names(r, s, buzon_keys);
 	r->settings->language = language >= 0 ? g_strdup(languages[language]) : NULL;
-	r->settings->theme = (enum bz_theme)MAX(choice(r, s, "theme", themes, 0), 0);
-	r->settings->glyphs = (enum bz_glyphs)MAX(choice(r, s, "glyphs", glyphs, 0), 0);
+	r->settings->theme = (enum bz_theme)choice_or_first(r, s, "theme", themes);
+	r->settings->glyphs = (enum bz_glyphs)choice_or_first(r, s, "glyphs", glyphs);
 	r->settings->log = path_of(s, "log");
 }
 

@@ -263,9 +263,12 @@ static void draw_panes(struct ui_app *app)
 static void draw_too_small(int h, int w)
 {
 	g_autofree char *text = g_strdup_printf(_("Window too small: %dx%d, buzon needs 20x6"), w, h);
+	GPtrArray *lines = ui_draw_wrap(text, w);
 
-	ui_draw_text(0, 0, w, UI_TEXT, text);
+	for (int i = 0; i < h && i < (int)lines->len; i++)
+		ui_draw_text(i, 0, w, UI_TEXT, g_ptr_array_index(lines, (guint)i));
 	ui_draw_cursor(0, 0);
+	g_ptr_array_unref(lines);
 }
 
 void ui_main_draw(struct ui_app *app)

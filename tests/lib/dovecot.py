@@ -204,8 +204,8 @@ subjectKeyIdentifier = hash
 [server]
 basicConstraints = critical, CA:FALSE
 keyUsage = critical, digitalSignature
-extendedKeyUsage = serverAuth
-subjectAltName = {alt}
+extendedKeyUsage = {usage}
+{alt}
 [ca]
 default_ca = here
 [here]
@@ -226,12 +226,15 @@ def _day(offset):
 
 
 def make_certificates(openssl, tls, kind):
-    """ca.pem, server.pem, server.key in tls. kind: good, expired, future, name, self-signed."""
+    """ca.pem, server.pem, server.key in tls. kind: good, expired, future, name, self-signed, cn-only
+    (the name stands in the subject alone), wildcard (too wide), client (no server's certificate)."""
     tls.mkdir(mode=0o700)
     (tls / "index").touch()
-    alt = "DNS:other.example.org" if kind == "name" else GOOD_NAMES
+    names = {"name": "DNS:other.example.org", "wildcard": "DNS:*, DNS:l*"}.get(kind, GOOD_NAMES)
+    alt = "" if kind == "cn-only" else f"subjectAltName = {names}"
+    usage = "clientAuth" if kind == "client" else "serverAuth"
     for name in ("authority", "localhost"):
-        text = OPENSSL_CONF.format(name=name, alt=alt, tls=tls)
+        text = OPENSSL_CONF.format(name=name, alt=alt, usage=usage, tls=tls)
         (tls / f"{name}.cnf").write_text(text)
 
     def run(*argv):

@@ -1,0 +1,219 @@
+"""A scripted server on loopback, and buzon run against it. Every byte that buzon sends is kept."""
+
+import os
+import pathlib
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+sys.dont_write_bytecode = True
+import dovecot  # noqa: E402
+
+PASSWORD = "pass-w0rd-that-must-not-leak"
+LIMIT = 30  # seconds that no run of buzon may last
+
+
+class Line:
+    """One connection, from the server's side. Ends quietly when buzon goes away."""
+
+    def __init__(self, sock, context):
+        self.sock, self.context = sock, context
+        self.got = b""      # everything received, decrypted
+        self.clear = b""    # what of it came before TLS
+        self.pending = b""
+        self.tls = False
+
+    def start_tls(self):
+        self.sock = self.context.wrap_socket(self.sock, server_side=True)
+        self.tls = True
+
+    def send(self, data):
+        if isinstance(data, str):
+            data = data.encode()
+        self.sock.sendall(data)
+
+    def line(self):
+        while b"\n" not in self.pending:
+            data = self.sock.recv(65536)
+            if not data:
+                raise EOFError
+            self.got += data
+            if not self.tls:
+                self.clear += data
+            self.pending += data
+        line, self.pending = self.pending.split(b"\n", 1)
+        return line.rstrip(b"\r").decode(errors="replace")
+
+    def reset(self):
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        self.sock.close()
+
+
+class Fake:
+    """script(line) plays one connection. tls: from the first byte."""
+
+    def __init__(self, script, tls=None, context=None):
+        self.script, self.tls, self.context = script, tls, context
+        self.lines = []
+
+    def __enter__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.thread.join(LIMIT)
+
+    def _serve(self):
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.settimeout(LIMIT)
+            line = Line(sock, self.context)
+            self.lines.append(line)
+            try:
+                if self.tls:
+                    line.start_tls()
+                self.script(line)
+            except (OSError, EOFError, ssl.SSLError):
+                pass
+            finally:
+                try:
+                    line.sock.close()
+                except OSError:
+                    pass
+
+    @property
+    def got(self):
+        return b"".join(line.got for line in self.lines)
+
+
+class Certificates:
+    """One folder of certificates a kind, made when first asked for."""
+
+    def __init__(self, folder):
+        self.folder, self.made = pathlib.Path(folder), {}
+
+    def get(self, kind):
+        if kind not in self.made:
+            tls = self.folder / kind
+            dovecot.make_certificates(dovecot.find_program("openssl"), tls, kind)
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(tls / "server.pem", tls / "server.key")
+            self.made[kind] = (context, tls / "ca.pem" if kind != "self-signed" else None)
+        return self.made[kind]
+
+
+class Home:
+    """A $HOME with a buzonrc of one account, "Casa"."""
+
+    def __init__(self, protocol, port, security="none", ca=None, password=PASSWORD, user="ana",
+                 host="localhost", more=""):
+        self.folder = tempfile.TemporaryDirectory(prefix="bz-home-")
+        self.path = pathlib.Path(self.folder.name)
+        config = self.path / ".config" / "buzon"
+        config.mkdir(parents=True)
+        text = (f'[account "Casa"]\nprotocol = {protocol}\nserver = {host}:{port}\n'
+                f"security = {security}\nuser = {user}\naddress = ana@example.org\n{more}")
+        if password is not None:
+            text += f"password = {password}\n"
+        if ca is not None:
+            text += f"tls-ca-file = {ca}\n"
+        self.rc = config / "buzonrc"
+        self.rc.write_text(text)
+        self.rc.chmod(0o600)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.folder.cleanup()
+
+    def run(self, *argv, **more):
+        env = {"HOME": str(self.path), "PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TZ": "UTC"}
+        for name in ("BUZON_LOCALEDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS"):
+            if name in os.environ:
+                env[name] = os.environ[name]
+        return subprocess.run([os.environ["BUZON"], *argv], env=env, stdin=subprocess.DEVNULL,
+                              capture_output=True, timeout=LIMIT, **more)
+
+
+# --- servers that behave, to be bent -------------------------------------------------------------
+
+HEADER = "From: Eva <eva@example.org>\r\nSubject: letter %d\r\nDate: Mon, 2 Nov 2020 10:00:00 +0000\r\n\r\n"
+
+
+def imap_row(number):
+    header = HEADER % number
+    return (f"* {number} FETCH (UID {number} FLAGS () INTERNALDATE \" 2-Nov-2020 10:00:00 +0000\" "
+            f"RFC822.SIZE 300 BODY[HEADER.FIELDS (DATE FROM TO SUBJECT MESSAGE-ID CONTENT-TYPE)] "
+            f"{{{len(header)}}}\r\n{header})\r\n")
+
+
+IMAP_SELECT = ("* FLAGS (\\Seen)\r\n* {n} EXISTS\r\n* 0 RECENT\r\n* OK [UIDVALIDITY 7] ok\r\n"
+               "* OK [UIDNEXT {next}] ok\r\n")
+
+
+def imap(before=None, n=3, greeting="* OK [CAPABILITY IMAP4rev1] ready\r\n", answer=None):
+    """A small IMAP server. before(line, command, words) -> text sent ahead of the usual answer;
+    answer(line, tag, words) -> True where it answered itself."""
+
+    def script(line):
+        if greeting:
+            line.send(greeting)
+        while True:
+            words = line.line().split(" ")
+            tag, command = words[0], words[1].upper() if len(words) > 1 else ""
+            if answer is not None and answer(line, tag, words):
+                continue
+            if before is not None:
+                line.send(before(line, command, words) or "")
+            if command == "EXAMINE" or command == "SELECT":
+                line.send(IMAP_SELECT.format(n=n, next=n + 1))
+            elif command == "FETCH" or words[1:3] == ["UID", "FETCH"]:
+                line.send("".join(imap_row(i) for i in range(1, n + 1)))
+            elif command == "LIST":
+                line.send('* LIST () "/" INBOX\r\n')
+            elif command == "CAPABILITY":
+                line.send("* CAPABILITY IMAP4rev1\r\n")
+            line.send(f"{tag} OK done\r\n")
+
+    return script
+
+
+def pop(n=3, greeting="+OK ready\r\n", answer=None):
+    """A small POP3 server."""
+
+    def script(line):
+        if greeting:
+            line.send(greeting)
+        while True:
+            words = line.line().split(" ")
+            command = words[0].upper()
+            if answer is not None and answer(line, words):
+                continue
+            if command == "CAPA":
+                line.send("+OK\r\nUSER\r\nUIDL\r\n.\r\n")
+            elif command == "UIDL":
+                line.send("+OK\r\n" + "".join(f"{i} uid{i}\r\n" for i in range(1, n + 1)) + ".\r\n")
+            elif command == "LIST":
+                line.send("+OK\r\n" + "".join(f"{i} 200\r\n" for i in range(1, n + 1)) + ".\r\n")
+            elif command == "RETR":
+                line.send("+OK\r\n" + HEADER % int(words[1]) + "hello\r\n.\r\n")
+            else:
+                line.send("+OK\r\n")
+            if command == "QUIT":
+                return
+
+    return script

@@ -1,0 +1,32 @@
+/* A private Dovecot for tests in C: tests/lib/dovecot.py, started and told what to do. */
+#ifndef SERVER_H
+#define SERVER_H
+
+#include "tests/unit/check.h"
+
+#include <stdbool.h>
+
+struct server {
+	char *dir;  /* its state, and the mail it serves at first in mail/ */
+	char *home; /* where Dovecot keeps things */
+	char *ca_file;
+	int imap, imaps, pop3, pop3s;
+};
+
+/* What every user has; a name of NULL ends the list. */
+struct server_folder {
+	const char *name; /* "INBOX", "Listas/dev" */
+	int messages;
+	int body;         /* bytes */
+};
+/* Users ana and eva, password "secret", the same mail each. (A POP download marks the server's copies as
+ * read, so what is tested by both protocols needs two.) cert: as dovecot.py's --cert. NULL where Dovecot
+ * is missing. */
+struct server *server_start(const struct server_folder *folders, const char *cert);
+/* "pause" (SIGSTOP to all of it), "resume". */
+void server_tell(struct server *s, const char *command);
+void server_stop(struct server *s);
+/* Did this machine lack Dovecot? Then the tests are skipped. */
+bool server_is_missing(void);
+
+#endif

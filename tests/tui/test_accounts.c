@@ -1,0 +1,401 @@
+/* IMAP and POP accounts on a real Dovecot over TLS, seen through a real terminal; and the same with
+ * the server standing still (SIGSTOP). */
+#include "tests/tui/server.h"
+#include "tests/tui/term.h"
+
+#include <sys/stat.h>
+
+struct fixture {
+	struct server *s;
+	char *home;
+	struct term *t;
+};
+
+static const struct server_folder folders[] = {
+	{"INBOX", 60, 200}, {"A\303\261o nuevo", 3, 100}, {"Listas/dev", 12, 100}, {0}};
+static const struct server_folder heavy[] = {{"INBOX", 400, 60000}, {0}};
+
+enum { IMAP = 1, POP = 2 };
+
+static char *make_rc(const struct server *s, int which, bool trusted, const char *password)
+{
+	g_autofree char *ca = trusted ? g_strdup_printf("tls-ca-file = %s\n", s->ca_file) : g_strdup("");
+	g_autofree char *secret =
+		password != NULL ? g_strdup_printf("password = %s\n", password) : g_strdup("");
+	GString *rc = g_string_new(NULL);
+
+	if ((which & IMAP) != 0)
+		g_string_append_printf(rc,
+			"[account \"Casa\"]\nprotocol = imap\nserver = localhost:%d\nuser = ana\n%s%s"
+			"address = ana@example.org\n",
+			s->imaps, ca, secret);
+	if ((which & POP) != 0)
+		g_string_append_printf(rc,
+			"[account \"Trabajo\"]\nprotocol = pop\nserver = localhost:%d\nuser = eva\n%s%s"
+			"address = ana@example.org\n",
+			s->pop3s, ca, secret);
+	return g_string_free(rc, FALSE);
+}
+
+static void begin(struct fixture *f, const struct server_folder *mail, const char *cert)
+{
+	f->s = server_start(mail, cert);
+	assert_non_null(f->s);
+}
+
+static void home(struct fixture *f, int which, bool trusted, const char *password)
+{
+	g_autofree char *rc = make_rc(f->s, which, trusted, password);
+
+	f->home = term_home(rc);
+}
+
+static struct term *start(struct fixture *f, int rows, int cols)
+{
+	const char *none[] = {NULL};
+
+	if (f->t != NULL)
+		term_free(f->t);
+	f->t = term_start(rows, cols, f->home, none, NULL);
+	return f->t;
+}
+
+static int setup(void **state)
+{
+	*state = g_new0(struct fixture, 1);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	if (f->t != NULL)
+		term_free(f->t);
+	if (f->s != NULL)
+		server_stop(f->s);
+	if (f->home != NULL)
+		check_remove_dir(f->home);
+	g_free(f->home);
+	g_free(f);
+	return 0;
+}
+
+/* q, and then at most a second. */
+static void leave(struct term *t)
+{
+	term_type(t, "q");
+	assert_int_equal(term_exit(t, 1000), 0);
+}
+
+/* --- with a server that answers ------------------------------------------------------------------------------------------- */
+
+static void both_accounts_are_read_in_one_screen(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t;
+
+	begin(f, folders, "good");
+	home(f, IMAP | POP, true, "secret");
+	t = start(f, 36, 120);
+	term_wait(t, "letter 60");
+	term_wait(t, "Casa online");
+	term_wait(t, "6 unread of 60");
+	term_wait(t, "A\303\261o nuevo");
+	term_wait(t, "Trabajo  POP");
+	term_type(t, "\r"); /* letter 60 is unread: Enter marks it */
+	term_wait(t, "Body of letter 60");
+	term_wait(t, "5 unread of 60");
+	term_type(t, "qcdev\r");
+	term_wait(t, "Casa > Listas/dev");
+	term_wait(t, "letter 12");
+	term_type(t, "ctrabajo\r");
+	term_wait(t, "Trabajo > Inbox");
+	term_wait(t, "60 unread of 60"); /* POP knows no read marks of the server's */
+	term_wait(t, "N     2020  Eva 59");
+	term_type(t, "j\r");
+	term_wait(t, "Body of letter 59");
+	term_wait(t, "59 unread of 60");
+	term_type(t, "U");
+	term_wait(t, "60 unread of 60");
+	term_type(t, "q");
+	term_wait(t, "Enter read");
+	leave(t);
+}
+
+static void marks_are_the_servers(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t;
+
+	begin(f, folders, "good");
+	home(f, IMAP, true, "secret");
+	t = start(f, 24, 80);
+	term_wait(t, "letter 60");
+	term_wait(t, "6 unread of 60");
+	term_type(t, "jF");
+	term_wait(t, "  !  ");
+	term_type(t, "U");
+	term_wait(t, "7 unread of 60");
+	leave(t);
+	check_remove_dir(f->home); /* another computer: nothing is known but what the server says */
+	g_free(f->home);
+	home(f, IMAP, true, "secret");
+	t = start(f, 24, 80);
+	term_wait(t, "7 unread of 60");
+	term_wait(t, " N!  ");
+	leave(t);
+}
+
+static void the_list_is_there_before_the_line(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t;
+
+	begin(f, folders, "good");
+	home(f, IMAP, true, "secret");
+	t = start(f, 24, 80);
+	term_wait(t, "letter 60");
+	term_wait(t, "Casa online");
+	leave(t);
+	server_tell(f->s, "pause");
+	t = start(f, 24, 80);
+	term_wait(t, "letter 60");
+	term_wait(t, "connecting");
+	term_type(t, "jj");
+	term_wait_cursor(t, 3);
+	term_type(t, "w");
+	term_wait(t, "offline by choice");
+	assert_true(term_find(t, "letter 60") >= 0);
+	server_tell(f->s, "resume");
+	term_type(t, "w");
+	term_wait(t, "Casa online");
+	leave(t);
+}
+
+/* --- certificates and passwords -------------------------------------------------------------------------------------------- */
+
+static void an_unknown_certificate_is_asked_about(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t;
+
+	begin(f, folders, "self-signed");
+	home(f, IMAP, false, "secret");
+	t = start(f, 24, 80);
+	term_wait(t, "is this your server?");
+	term_wait(t, "itself (self-signed)");
+	term_wait(t, "SHA-256");
+	term_wait(t, "s stop");
+	term_type(t, "s");
+	term_wait(t, "Nobody buzon trusts");
+	term_type(t, "\033$");
+	term_wait(t, "is this your server?");
+	term_type(t, "o");
+	term_wait(t, "letter 60");
+	leave(t);
+	t = start(f, 24, 80);
+	term_wait(t, "is this your server?"); /* once was for that run */
+	term_type(t, "t");
+	term_wait(t, "Casa online");
+	leave(t);
+	t = start(f, 24, 80);
+	term_wait(t, "Casa online"); /* pinned */
+	assert_int_equal(term_find(t, "is this your server?"), -1);
+	leave(t);
+}
+
+static void a_pinned_certificate_that_changed_is_a_full_stop(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t;
+	g_autofree char *old_rc = NULL, *rc = NULL, *path = NULL;
+
+	begin(f, folders, "self-signed");
+	home(f, IMAP, false, "secret");
+	t = start(f, 24, 80);
+	term_wait(t, "is this your server?");
+	term_type(t, "t");
+	term_wait(t, "Casa online");
+	leave(t);
+	/* the same host and port in the eyes of the pin; another certificate */
+	old_rc = make_rc(f->s, IMAP, false, "secret");
+	server_stop(f->s);
+	f->s = server_start(folders, "self-signed");
+	rc = make_rc(f->s, IMAP, false, "secret");
+	path = g_build_filename(f->home, ".local", "share", "buzon", "casa", "state.db", NULL);
+	{
+		g_autofree char *sql =
+			g_strdup_printf("update pin set port = %d;", f->s->imaps);
+		g_autofree char *file = g_build_filename(f->home, ".config", "buzon", "buzonrc", NULL);
+		const char *argv[] = {g_getenv("PYTHON3"), "-c",
+			"import sqlite3, sys\n"
+			"c = sqlite3.connect(sys.argv[1])\nc.execute(sys.argv[2])\nc.commit()",
+			path, sql, NULL};
+		int status = -1;
+
+		assert_true(g_file_set_contents(file, rc, -1, NULL));
+		assert_int_equal(g_chmod(file, 0600), 0);
+		assert_true(g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL,
+			NULL, &status, NULL));
+		assert_int_equal(status, 0);
+	}
+	t = start(f, 30, 80);
+	term_wait(t, "is not the one you trusted");
+	term_wait(t, "before");
+	term_type(t, "o");
+	term_wait(t, "A certificate that changed");
+	term_type(t, "s");
+	term_wait(t, "is not the one you trusted");
+	leave(t);
+}
+
+/* Reads until text was written n times. */
+static void wait_written(struct term *t, const char *text, int n)
+{
+	for (int patience = 200; patience > 0; patience--) {
+		const GByteArray *raw = term_raw(t);
+		const char *at = (const char *)raw->data, *end = at + raw->len;
+		int seen = 0;
+
+		while ((at = memmem(at, (size_t)(end - at), text, strlen(text))) != NULL) {
+			seen++;
+			at++;
+		}
+		if (seen >= n)
+			return;
+		term_pump(t, 100);
+	}
+	fail_msg("not written %d times: %s", n, text);
+}
+
+static void a_wrong_password_asks_again_with_the_servers_words(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t;
+
+	begin(f, folders, "good");
+	home(f, IMAP, true, "wrong");
+	t = start(f, 24, 80);
+	term_wait(t, "did not accept ana");
+	term_wait(t, "The server said: \"");
+	term_type(t, "alsowrong\r");
+	wait_written(t, "Password of ana", 2);
+	term_wait(t, "The server said: \"");
+	term_type(t, "\033");
+	term_wait(t, "No password, no connection");
+	term_type(t, "$");
+	term_wait(t, "Password of ana");
+	term_type(t, "sekret\177\177\177\177cret\r");
+	term_wait(t, "letter 60");
+	assert_int_equal(term_find(t, "secret"), -1);
+	leave(t);
+}
+
+/* --- with a server that stands still ------------------------------------------------------------------------------------------ */
+
+static void stopped_at_login(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t;
+
+	begin(f, folders, "good");
+	home(f, IMAP | POP, true, "secret");
+	server_tell(f->s, "pause");
+	t = start(f, 24, 80);
+	term_wait(t, "connecting");
+	term_type(t, "?");
+	term_wait(t, "Type to filter");
+	term_type(t, "\033");
+	term_wait_gone(t, "Type to filter");
+	term_wait(t, "connecting");
+	term_type(t, "\033");
+	term_wait(t, "Casa offline");
+	term_type(t, "$");
+	term_wait(t, "connecting");
+	leave(t);
+}
+
+static void stopped_at_a_message(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t;
+
+	begin(f, folders, "good");
+	home(f, IMAP, true, "secret");
+	t = start(f, 24, 80);
+	term_wait(t, "Casa online");
+	term_wait(t, "6 unread of 60");
+	server_tell(f->s, "pause");
+	term_type(t, "j\r");
+	term_wait(t, "Fetching");
+	term_type(t, "\033");
+	term_wait(t, "letter 60");
+	term_type(t, "j");
+	term_wait_cursor(t, 3);
+	assert_true(term_find(t, "letter 60") >= 0);
+	server_tell(f->s, "resume");
+	term_type(t, "\r");
+	term_wait(t, "Body of letter 58");
+	server_tell(f->s, "pause");
+	term_type(t, "q");
+	term_wait(t, "letter 60");
+	term_type(t, "$");
+	leave(t);
+}
+
+/* Until the download is under way: some are here, not all. */
+static void stopped_in_a_pop_download(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t;
+	int bottom;
+
+	begin(f, heavy, "good");
+	home(f, POP, true, "secret");
+	t = start(f, 24, 110);
+	term_wait(t, "downloading");
+	server_tell(f->s, "pause");
+	term_wait(t, "letter ");
+	term_pump(t, 500); /* what was on its way */
+	bottom = term_find(t, "downloading");
+	if (bottom < 0)
+		skip(); /* this machine was faster than the pause */
+	term_type(t, "j");
+	term_wait_cursor(t, 2);
+	term_type(t, "\r");
+	term_wait(t, "Body of letter"); /* downloaded mail is read while the network is dead */
+	term_type(t, "q");
+	term_wait(t, "Enter read");
+	term_type(t, "\033");
+	term_wait(t, "Trabajo offline");
+	assert_true(term_find(t, "letter ") >= 0);
+	leave(t);
+	server_tell(f->s, "resume");
+	t = start(f, 24, 110);
+	term_wait(t, "399 unread of 400"); /* all came, and one was read before */
+	leave(t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(both_accounts_are_read_in_one_screen, setup, teardown),
+		cmocka_unit_test_setup_teardown(marks_are_the_servers, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_list_is_there_before_the_line, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_unknown_certificate_is_asked_about, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_pinned_certificate_that_changed_is_a_full_stop, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_wrong_password_asks_again_with_the_servers_words, setup, teardown),
+		cmocka_unit_test_setup_teardown(stopped_at_login, setup, teardown),
+		cmocka_unit_test_setup_teardown(stopped_at_a_message, setup, teardown),
+		cmocka_unit_test_setup_teardown(stopped_in_a_pop_download, setup, teardown),
+	};
+
+	if (server_is_missing()) {
+		puts("1..0 # SKIP Dovecot is not installed");
+		return 0;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,323 @@
+/* The main screen on a mail file: `buzon FILE` needs no account and no server. */
+#include "tests/tui/term.h"
+
+#include <signal.h>
+#include <sys/stat.h>
+
+enum { MESSAGES = 40 };
+
+struct fixture {
+	char *home, *mbox;
+	struct term *t;
+};
+
+/* Message N of 40: the newest is 40. */
+static char *make_mbox(const char *dir)
+{
+	char *path = g_build_filename(dir, "sample.mbox", NULL);
+	GString *text = g_string_new(NULL);
+
+	for (int i = 1; i <= MESSAGES; i++) {
+		g_string_append_printf(text,
+			"From eva@example.org Mon Nov  2 10:%02d:00 2020\n"
+			"From: Eva %d <eva%d@example.org>\nTo: ana@example.org\n"
+			"Date: Mon, 2 Nov 2020 10:%02d:00 +0000\nSubject: letter %d\n"
+			"Status: %s\nMessage-ID: <m%d@example.org>\n\nBody of letter %d.\n",
+			i, i, i, i, i, i % 10 == 0 ? "O" : "RO", i, i);
+		for (int k = 0; i == 39 && k < 60; k++)
+			g_string_append_printf(text, "line %d of the long letter\n", k);
+		g_string_append_c(text, '\n');
+	}
+	assert_true(g_file_set_contents(path, text->str, (gssize)text->len, NULL));
+	g_string_free(text, TRUE);
+	return path;
+}
+
+static struct term *start(struct fixture *f, int rows, int cols, const char *const *extra)
+{
+	const char *args[] = {f->mbox, NULL};
+
+	f->t = term_start(rows, cols, f->home, args, extra);
+	return f->t;
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = g_new0(struct fixture, 1);
+
+	f->home = term_home(NULL);
+	f->mbox = make_mbox(f->home);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	if (f->t != NULL)
+		term_free(f->t);
+	check_remove_dir(f->home);
+	g_free(f->mbox);
+	g_free(f->home);
+	g_free(f);
+	return 0;
+}
+
+static void the_newest_is_on_top_and_selected(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t = start(f, 24, 80, NULL);
+	g_autofree char *row = NULL;
+
+	term_wait(t, "letter 40");
+	term_wait(t, "40 messages");
+	assert_int_equal(term_find(t, "letter 40"), 1);
+	term_wait_cursor(t, 1);
+	row = term_row(t, 1);
+	assert_string_equal(row, " N     2020  Eva 40             letter 40");
+	assert_true(term_is_reverse(t, 1, 20));
+	assert_true(term_find(t, "reading only") == 0);
+}
+
+static void keys_move_the_real_cursor(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t = start(f, 24, 80, NULL);
+
+	term_wait(t, "40 messages");
+	term_type(t, "jj");
+	term_wait_cursor(t, 3);
+	term_type(t, "k");
+	term_wait_cursor(t, 2);
+	term_type(t, "G");
+	term_wait(t, "letter 1");
+	term_type(t, "gg");
+	term_wait_cursor(t, 1);
+	term_wait(t, "letter 40");
+	term_type(t, "\033OB"); /* arrow down */
+	term_wait_cursor(t, 2);
+	term_type(t, "\033[6~"); /* PgDn */
+	term_wait_gone(t, "letter 40");
+	term_type(t, "\t"); /* the next unread: 10, 20, 30, 40 are */
+	term_type(t, "\033OH"); /* Home */
+	term_wait(t, "letter 40");
+	term_type(t, "\t");
+	term_wait(t, "letter 30");
+}
+
+static void enter_reads_and_space_goes_on(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t = start(f, 24, 80, NULL);
+
+	term_wait(t, "40 messages");
+	term_type(t, "j\r");
+	term_wait(t, "Body of letter 39");
+	term_wait(t, "eva39@example.org");
+	term_type(t, " ");
+	term_wait_gone(t, "Body of letter 39");
+	term_type(t, "b");
+	term_wait(t, "Body of letter 39");
+	term_type(t, "h");
+	term_wait(t, "Message-ID");
+	term_type(t, "H");
+	term_wait(t, "Status: RO");
+	term_type(t, "HhJ");
+	term_wait(t, "Body of letter 38");
+	term_type(t, "K");
+	term_wait(t, "Body of letter 39");
+	term_type(t, "   "); /* to its end */
+	term_wait(t, "line 59");
+	term_type(t, " ");
+	term_wait(t, "Body of letter 30"); /* the next unread */
+	term_type(t, "q");
+	term_wait(t, "letter 31");
+	term_type(t, "q");
+	assert_int_equal(term_exit(t, 5000), 0);
+}
+
+static void a_preview_marks_nothing_and_follows(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t = start(f, 36, 120, NULL);
+
+	term_wait(t, "Body of letter 40");
+	term_type(t, "jj");
+	term_wait(t, "Body of letter 38");
+	term_type(t, "\r");
+	term_wait(t, "Space more");
+}
+
+static const struct {
+	int rows, cols;
+} sizes[] = {{40, 180}, {36, 120}, {24, 110}, {24, 80}, {20, 60}, {12, 40}, {6, 20}};
+
+static void every_size_keeps_the_selected_message(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t = start(f, 36, 120, NULL);
+
+	term_wait(t, "40 messages");
+	term_type(t, "jjj");
+	term_wait_cursor(t, 4);
+	for (size_t i = 0; i < G_N_ELEMENTS(sizes); i++) {
+		g_autofree char *row = NULL;
+		int y, x;
+
+		term_resize(t, 5, 18);
+		term_wait(t, "too small");
+		term_resize(t, sizes[i].rows, sizes[i].cols);
+		term_wait_gone(t, "too small");
+		term_wait(t, sizes[i].cols < 60 ? "Eva 37" : "letter 37");
+		term_pump(t, 300);
+		term_cursor(t, &y, &x);
+		row = term_row(t, y);
+		assert_non_null(strstr(row, "37"));
+	}
+}
+
+static void help_lists_the_keys_and_filters(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t = start(f, 24, 80, NULL);
+
+	term_wait(t, "40 messages");
+	term_type(t, "?");
+	term_wait(t, "Type to filter");
+	term_wait(t, "next unread message");
+	term_type(t, "redr");
+	term_wait_gone(t, "next unread message");
+	term_wait(t, "draw the screen again");
+	term_type(t, "\177\177\177\177");
+	term_wait(t, "next unread message");
+	term_type(t, "\033");
+	term_wait(t, "letter 40");
+	term_type(t, "Y");
+	term_wait(t, "Y means nothing here");
+	term_type(t, "E");
+	term_wait(t, "Messages and errors");
+	term_type(t, "q");
+	term_wait(t, "letter 40");
+}
+
+static void a_dumb_terminal_gets_a_sentence(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t = start(f, 24, 80, (const char *const[]){"TERM=dumb", NULL});
+
+	term_wait(t, "TERM=dumb");
+	assert_true(term_find(t, "buzon list") >= 0);
+	assert_int_equal(term_exit(t, 5000), 64);
+}
+
+static bool has_color(const GByteArray *raw)
+{
+	for (guint i = 0; i + 4 < raw->len; i++)
+		if (memcmp(raw->data + i, "\033[3", 3) == 0 && raw->data[i + 3] >= '1' &&
+			raw->data[i + 3] <= '7' && raw->data[i + 4] == 'm')
+			return true;
+	return false;
+}
+
+static void no_color_is_obeyed(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t = start(f, 24, 80, NULL);
+
+	term_wait(t, "40 messages");
+	assert_true(has_color(term_raw(t)));
+	term_free(t);
+	t = start(f, 24, 80, (const char *const[]){"NO_COLOR=1", NULL});
+	term_wait(t, "Enter read"); /* the last line drawn */
+	assert_false(has_color(term_raw(t)));
+	assert_true(term_is_reverse(t, 1, 20));
+}
+
+static void an_old_terminal_works(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t = start(f, 24, 80, (const char *const[]){"TERM=vt100", NULL});
+
+	term_wait(t, "letter 40");
+	term_type(t, "jj");
+	term_wait_cursor(t, 3);
+}
+
+static void spanish_needs_no_locale(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t = start(f, 24, 80, (const char *const[]){"LANG=es_ES.UTF-8", NULL});
+
+	term_wait(t, "40 mensajes");
+}
+
+static void signals_and_a_lost_terminal_end_it(void **state)
+{
+	struct fixture *f = *state;
+	static const int numbers[] = {SIGTERM, SIGHUP, SIGINT};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++) {
+		struct term *t = start(f, 24, 80, NULL);
+
+		term_wait(t, "40 messages");
+		term_type(t, i == 1 ? "\r" : "?");
+		assert_int_equal(kill(term_pid(t), numbers[i]), 0);
+		assert_int_equal(term_exit(t, 1000), 0);
+		term_free(t);
+	}
+	f->t = start(f, 24, 80, NULL);
+	term_wait(f->t, "40 messages");
+	term_hang_up(f->t);
+	assert_int_equal(term_exit(f->t, 1000), 0);
+}
+
+static void a_storm_of_resizes_and_stops_is_survived(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t = start(f, 24, 80, NULL);
+
+	term_wait(t, "40 messages");
+	for (int i = 0; i < 50; i++)
+		term_resize(t, 10 + i % 30, 30 + i * 3);
+	term_resize(t, 24, 80);
+	term_type(t, "j");
+	term_wait_cursor(t, 2);
+	kill(term_pid(t), SIGSTOP);
+	term_type(t, "j");
+	kill(term_pid(t), SIGCONT);
+	term_wait_cursor(t, 3);
+}
+
+static void twice_ctrl_c_leaves(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t = start(f, 24, 80, NULL);
+
+	term_wait(t, "40 messages");
+	term_type(t, "\003");
+	term_wait(t, "Ctrl-C again");
+	term_type(t, "\003");
+	assert_int_equal(term_exit(t, 1000), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(the_newest_is_on_top_and_selected, setup, teardown),
+		cmocka_unit_test_setup_teardown(keys_move_the_real_cursor, setup, teardown),
+		cmocka_unit_test_setup_teardown(enter_reads_and_space_goes_on, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_preview_marks_nothing_and_follows, setup, teardown),
+		cmocka_unit_test_setup_teardown(every_size_keeps_the_selected_message, setup, teardown),
+		cmocka_unit_test_setup_teardown(help_lists_the_keys_and_filters, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_dumb_terminal_gets_a_sentence, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_color_is_obeyed, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_old_terminal_works, setup, teardown),
+		cmocka_unit_test_setup_teardown(spanish_needs_no_locale, setup, teardown),
+		cmocka_unit_test_setup_teardown(signals_and_a_lost_terminal_end_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_storm_of_resizes_and_stops_is_survived, setup, teardown),
+		cmocka_unit_test_setup_teardown(twice_ctrl_c_leaves, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
