@@ -239,7 +239,7 @@ static int choice(
 }
 
 /* A fault is noted already: reading goes on with the first. */
-static int choice_or_first(struct bz_reading *r, struct section *s, const char *key,
+static int choice_or_first(struct bz_reading *r, const struct section *s, const char *key,
 	const char *const *values)
 {
 	int chosen = choice(r, s, key, values, 0);

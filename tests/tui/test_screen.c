@@ -229,7 +229,7 @@ static void no_color_is_obeyed(void **state)
 	assert_true(has_color(term_raw(t)));
 	term_free(t);
 	t = start(f, 24, 80, (const char *const[]){"NO_COLOR=1", NULL});
-	term_wait(t, "Enter read"); /* the last line drawn */
+	term_wait(t, "letter 20"); /* the last row drawn */
 	assert_false(has_color(term_raw(t)));
 	assert_true(term_is_reverse(t, 1, 20));
 }
