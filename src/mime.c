@@ -5,7 +5,7 @@
 #include <gmime/gmime.h>
 #include <string.h>
 
-enum { DEPTH_MAX = 50, PARTS_MAX = 10000 };
+enum { DEPTH_MAX = 50, PARTS_MAX = 10000, GROUPS_MAX = 500 };
 
 void bz_mime_init(void)
 {
@@ -217,18 +217,74 @@ static void add_plain(struct bz_message *message, GBytes *content)
 	g_ptr_array_add(message->parts, p);
 }
 
-struct bz_message *bz_mime_parse(GBytes *raw, bool keep_raw)
+/* Length of the field that begins at p, its folded lines included. */
+static size_t field_length(const char *p, const char *end)
+{
+	const char *at = p;
+
+	do {
+		const char *nl = memchr(at, '\n', (size_t)(end - at));
+
+		at = nl != NULL ? nl + 1 : end;
+	} while (at < end && (*at == ' ' || *at == '\t'));
+	return (size_t)(at - p);
+}
+
+static bool is_address_field(const char *p, const char *end)
+{
+	static const char *const names[] = {"from:", "to:", "cc:", "bcc:", "sender:", "reply-to:", "resent-"};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+		if ((size_t)(end - p) > strlen(names[i]) &&
+			g_ascii_strncasecmp(p, names[i], strlen(names[i])) == 0)
+			return true;
+	return false;
+}
+
+static bool has_many_groups(const char *p, size_t n)
+{
+	size_t colons = 0;
+
+	for (const char *end = p + n; (p = memchr(p, ':', (size_t)(end - p))) != NULL; p++)
+		colons++;
+	return colons > GROUPS_MAX;
+}
+
+/* GMime's stack grows with the groups of an address field (SECURITY V41), in messages within messages
+ * too: a field with more of them than anybody writes is given to it under another name. The reader's own
+ * header comes from bz_mime_parse_header, which has limits of its own. */
+static GBytes *without_traps(GBytes *raw)
+{
+	gsize len;
+	const char *bytes = g_bytes_get_data(raw, &len), *end = bytes + len;
+	char *copy = NULL;
+
+	for (const char *p = bytes; p < end;) {
+		const char *nl;
+
+		if (is_address_field(p, end) && has_many_groups(p, field_length(p, end))) {
+			copy = copy != NULL ? copy : g_memdup2(bytes, len);
+			copy[p - bytes] = 'X';
+		}
+		nl = memchr(p, '\n', (size_t)(end - p));
+		p = nl != NULL ? nl + 1 : end;
+	}
+	return copy != NULL ? g_bytes_new_take(copy, len) : g_bytes_ref(raw);
+}
+
+struct bz_message *bz_mime_parse(GBytes *original, bool keep_raw)
 {
 	struct bz_message *message = bz_message_new();
+	GBytes *raw = without_traps(original);
 	gsize len;
 	const char *bytes = g_bytes_get_data(raw, &len);
 	size_t body = body_offset(bytes, len);
-	GMimeStream *stream = g_mime_stream_mem_new_with_buffer(bytes, len);
+	GMimeStream *stream = g_mime_stream_mem_new_with_buffer(len > 0 ? bytes : "", len);
 	GMimeParser *parser = g_mime_parser_new_with_stream(stream);
 	GMimeMessage *parsed = len > 0 ? g_mime_parser_construct_message(parser, NULL) : NULL;
 	struct walk w = {.message = message};
 
-	bz_mime_parse_header(message, bytes, body);
+	bz_mime_parse_header(message, g_bytes_get_data(original, NULL), body);
 	if (parsed != NULL && g_mime_message_get_mime_part(parsed) != NULL)
 		walk_object(&w, g_mime_message_get_mime_part(parsed), "");
 	if (message->parts->len == 0)
@@ -237,11 +293,12 @@ struct bz_message *bz_mime_parse(GBytes *raw, bool keep_raw)
 						  : g_bytes_ref(raw));
 	bz_message_classify(message);
 	if (keep_raw)
-		message->raw = g_bytes_ref(raw);
+		message->raw = g_bytes_ref(original);
 	if (parsed != NULL)
 		g_object_unref(parsed);
 	g_object_unref(parser);
 	g_object_unref(stream);
+	g_bytes_unref(raw);
 	return message;
 }
 

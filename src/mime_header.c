@@ -11,6 +11,8 @@ char *bz_mime_to_utf8(const char *bytes, size_t len, const char *charset, bool *
 {
 	char *text = NULL;
 
+	if (len == 0) /* bytes may be NULL then */
+		return g_strdup("");
 	if (charset != NULL && charset[0] != '\0' && g_ascii_strcasecmp(charset, "us-ascii") != 0 &&
 		g_ascii_strcasecmp(charset, "utf-8") != 0)
 		text = g_convert_with_fallback(

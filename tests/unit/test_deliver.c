@@ -1,0 +1,218 @@
+/* Mail into the mbox exactly once: what a crash between any two steps leaves is put right. */
+#include "tests/unit/check.h"
+
+#include "src/deliver.h"
+#include "src/mbox.h"
+
+#include <sys/stat.h>
+
+struct fixture {
+	char *dir, *mbox, *cache, *state;
+	struct bz_store *store;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = g_new0(struct fixture, 1);
+
+	f->dir = check_temp_dir();
+	f->mbox = g_build_filename(f->dir, "inbox.mbox", NULL);
+	f->cache = g_build_filename(f->dir, "cache.db", NULL);
+	f->state = g_build_filename(f->dir, "state.db", NULL);
+	f->store = bz_store_open(f->cache, f->state, BZ_STORE_OWNER, NULL);
+	assert_non_null(f->store);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	bz_store_close(&f->store);
+	check_remove_dir(f->dir);
+	g_free(f->dir);
+	g_free(f->mbox);
+	g_free(f->cache);
+	g_free(f->state);
+	g_free(f);
+	return 0;
+}
+
+static struct bz_deliver_item item_of(int i)
+{
+	struct bz_deliver_item item = {.size = 100};
+	char *text = g_strdup_printf("From: a@example.org\r\nSubject: %d\r\n\r\nFrom here\r\nbody %d\r\n", i, i);
+
+	(void)g_snprintf(item.uidl, sizeof item.uidl, "uid-%d", i);
+	item.message = g_bytes_new_take(text, strlen(text));
+	return item;
+}
+
+static void deliver(struct fixture *f, int from, int to)
+{
+	struct bz_deliver_item items[10];
+	struct bz_err err = {0};
+
+	for (int i = from; i <= to; i++)
+		items[i - from] = item_of(i);
+	if (bz_deliver(f->store, f->mbox, items, (size_t)(to - from + 1), 1604397600, NULL, &err) != 0)
+		fail_msg("%s", err.text);
+	for (int i = from; i <= to; i++)
+		g_bytes_unref(items[i - from].message);
+}
+
+static int count_messages(const char *path)
+{
+	g_autofree char *text = NULL;
+	int n = 0;
+
+	assert_true(g_file_get_contents(path, &text, NULL, NULL));
+	for (const char *p = text; (p = strstr(p, "\nSubject: ")) != NULL; p++)
+		n++;
+	return n;
+}
+
+static guint locals(struct fixture *f)
+{
+	GArray *all = g_array_new(FALSE, FALSE, sizeof(struct bz_local));
+	guint n;
+
+	assert_int_equal(bz_store_local_all(f->store, all, NULL), 0);
+	n = all->len;
+	g_array_unref(all);
+	return n;
+}
+
+static void nothing_comes_twice(void **state)
+{
+	struct fixture *f = *state;
+
+	deliver(f, 1, 5);
+	deliver(f, 3, 8);
+	assert_int_equal(count_messages(f->mbox), 8);
+	assert_int_equal(locals(f), 8);
+	assert_int_equal(bz_store_ledger_has(f->store, "uid-8", NULL), 1);
+	assert_int_equal(bz_store_ledger_has(f->store, "uid-9", NULL), 0);
+}
+
+/* What bz_deliver commits before its first byte, for messages from..to at the file's present end. */
+static void make_intent(struct fixture *f, int from, int to, GByteArray *bytes)
+{
+	struct bz_intent intent = {.mbox = f->mbox};
+	struct stat st;
+
+	assert_int_equal(stat(f->mbox, &st), 0);
+	intent.dev = (uint64_t)st.st_dev;
+	intent.ino = (uint64_t)st.st_ino;
+	intent.start = st.st_size;
+	intent.items = g_array_new(FALSE, TRUE, sizeof(struct bz_intent_item));
+	for (int i = from; i <= to; i++) {
+		struct bz_deliver_item item = item_of(i);
+		struct bz_intent_item out = {.size = item.size};
+		gsize n;
+		const char *text = g_bytes_get_data(item.message, &n);
+		GByteArray *encoded = bz_mbox_encode(text, n, 1604397600);
+		GBytes *stored = bz_mbox_decode(encoded->data, encoded->len);
+
+		g_strlcpy(out.uidl, item.uidl, sizeof out.uidl);
+		out.off = intent.start + bytes->len;
+		out.len = encoded->len;
+		bz_mbox_digest(g_bytes_get_data(stored, NULL), g_bytes_get_size(stored), out.digest);
+		g_byte_array_append(bytes, encoded->data, encoded->len);
+		g_array_append_val(intent.items, out);
+		g_bytes_unref(stored);
+		g_byte_array_unref(encoded);
+		g_bytes_unref(item.message);
+	}
+	assert_int_equal(bz_store_intent_put(f->store, &intent, NULL), 0);
+	g_array_unref(intent.items);
+}
+
+static void append(const char *path, const void *bytes, size_t n)
+{
+	FILE *out = fopen(path, "ae");
+
+	assert_non_null(out);
+	assert_int_equal(fwrite(bytes, 1, n, out), n);
+	assert_int_equal(fclose(out), 0);
+}
+
+/* Killed after any byte of the batch: what stands whole is adopted, the rest is cut and comes again. */
+static void a_crash_at_any_byte_is_put_right(void **state)
+{
+	struct fixture *f = *state;
+	GByteArray *probe = g_byte_array_new();
+	guint size;
+
+	deliver(f, 1, 2);
+	make_intent(f, 3, 5, probe);
+	size = probe->len;
+	g_byte_array_unref(probe);
+	for (guint cut = 0; cut <= size; cut += 7) {
+		GByteArray *bytes = g_byte_array_new();
+		struct fixture *again;
+		void *fresh;
+		bool changed;
+
+		assert_int_equal(setup(&fresh), 0);
+		again = fresh;
+		deliver(again, 1, 2);
+		make_intent(again, 3, 5, bytes);
+		append(again->mbox, bytes->data, MIN(cut, bytes->len));
+		assert_int_equal(bz_deliver_recover(again->store, again->mbox, &changed, NULL, NULL), 0);
+		assert_true(changed);
+		deliver(again, 1, 5);
+		assert_int_equal(count_messages(again->mbox), 5);
+		assert_int_equal(locals(again), 5);
+		g_byte_array_unref(bytes);
+		teardown(&fresh);
+	}
+}
+
+/* Another program appended behind a torn batch: nothing of it may go. */
+static void foreign_mail_is_never_cut(void **state)
+{
+	struct fixture *f = *state;
+	static const char foreign[] = "\nFrom eva@example.org Tue Nov  3 10:00:00 2020\nSubject: foreign\n\nhi\n\n";
+	GByteArray *bytes = g_byte_array_new();
+	g_autofree char *text = NULL, *filler = NULL;
+	bool changed;
+
+	deliver(f, 1, 1);
+	make_intent(f, 2, 3, bytes);
+	append(f->mbox, bytes->data, 20);
+	filler = g_strnfill(bytes->len, 'x');
+	append(f->mbox, filler, bytes->len);
+	append(f->mbox, foreign, sizeof foreign - 1);
+	assert_int_equal(bz_deliver_recover(f->store, f->mbox, &changed, NULL, NULL), 0);
+	assert_true(g_file_get_contents(f->mbox, &text, NULL, NULL));
+	assert_non_null(strstr(text, "Subject: foreign"));
+	deliver(f, 1, 3);
+	assert_int_equal(bz_store_ledger_has(f->store, "uid-3", NULL), 1);
+	g_byte_array_unref(bytes);
+}
+
+static void the_file_is_private(void **state)
+{
+	struct fixture *f = *state;
+	struct stat st;
+
+	deliver(f, 1, 1);
+	assert_int_equal(stat(f->mbox, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(nothing_comes_twice),
+		CASE(a_crash_at_any_byte_is_put_right),
+		CASE(foreign_mail_is_never_cut),
+		CASE(the_file_is_private),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,179 @@
+/* buzonrc: every mistake is named with its line, all at once; nothing odd is accepted. */
+#include "tests/unit/check.h"
+
+#include "src/lang.h"
+#include "src/settings.h"
+
+#include <sys/stat.h>
+
+struct fixture {
+	char *dir, *path;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = g_new0(struct fixture, 1);
+
+	f->dir = check_temp_dir();
+	f->path = g_build_filename(f->dir, "buzonrc", NULL);
+	g_setenv("HOME", f->dir, TRUE);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	check_remove_dir(f->dir);
+	g_free(f->dir);
+	g_free(f->path);
+	g_free(f);
+	return 0;
+}
+
+/* The problems as one text, "" = none. */
+static char *problems_of(struct fixture *f, const char *text, mode_t mode)
+{
+	g_autoptr(GPtrArray) problems = NULL;
+	struct bz_settings *s;
+	struct bz_err err = {0};
+	GString *out = g_string_new(NULL);
+
+	assert_true(g_file_set_contents(f->path, text, -1, NULL));
+	assert_int_equal(chmod(f->path, mode), 0);
+	s = bz_settings_load(f->path, &problems, &err);
+	assert_non_null(problems);
+	assert_true((s == NULL) == (problems->len > 0));
+	for (guint i = 0; i < problems->len; i++)
+		g_string_append_printf(out, "%s\n", (char *)g_ptr_array_index(problems, i));
+	bz_settings_destroy(&s);
+	return g_string_free(out, FALSE);
+}
+
+static void check_problem(struct fixture *f, const char *text, const char *want)
+{
+	g_autofree char *got = problems_of(f, text, 0600);
+
+	if (want == NULL ? got[0] != '\0' : strstr(got, want) == NULL)
+		fail_msg("wanted %s\ngot %s", want != NULL ? want : "nothing", got);
+}
+
+#define GOOD "[account \"casa\"]\nprotocol = imap\nserver = imap.example.org\naddress = ana@example.org\n"
+
+static void a_good_file_is_read(void **state)
+{
+	struct fixture *f = *state;
+	g_autoptr(GPtrArray) problems = NULL;
+	struct bz_settings *s;
+	struct bz_err err = {0};
+	const struct bz_account *a;
+
+	assert_true(g_file_set_contents(f->path,
+		"# mine\n" GOOD
+		"password-command = pass show x ; y # not a comment\n\n[account \"T\303\255a/work\"]\n"
+		"protocol = pop\nserver = [::1]:1110\nsecurity = none\nuser = bob\n[buzon]\nlanguage = es\n"
+		"theme = mono\n",
+		-1, NULL));
+	assert_int_equal(chmod(f->path, 0600), 0);
+	s = bz_settings_load(f->path, &problems, &err);
+	assert_non_null(s);
+	assert_int_equal(s->accounts->len, 2);
+	a = bz_settings_account(s, "CASA");
+	assert_non_null(a);
+	assert_int_equal(a->port, 993);
+	assert_string_equal(a->user, "ana@example.org");
+	assert_string_equal(a->password_command, "pass show x ; y # not a comment");
+	a = g_ptr_array_index(s->accounts, 1);
+	assert_string_equal(a->host, "::1");
+	assert_int_equal(a->port, 1110);
+	assert_null(strchr(a->dirname, '/'));
+	assert_true(g_path_is_absolute(a->mbox));
+	assert_string_equal(s->language, "es");
+	assert_int_equal(s->theme, BZ_THEME_MONO);
+	bz_settings_destroy(&s);
+}
+
+static void mistakes_name_line_key_and_the_nearest(void **state)
+{
+	struct fixture *f = *state;
+
+	check_problem(f, GOOD, NULL);
+	check_problem(f, GOOD "prot = imap\n", "buzonrc:5: unknown key \"prot\" in account \"casa\"");
+	check_problem(f, GOOD "pasword-command = x\n", "did you mean \"password-command\"?");
+	check_problem(f, "[acount \"x\"]\n" GOOD, "buzonrc:1: unknown section");
+	check_problem(f, GOOD "protocol = pop\n", "already in line 2");
+	check_problem(f, GOOD GOOD, "already in line 1");
+	check_problem(f, GOOD "security = tlss\n", "did you mean \"tls\"?");
+	check_problem(f, GOOD "security = none\n", "servers on this computer only");
+	check_problem(f, GOOD "just words\n", "buzonrc:5: ");
+	check_problem(f, "server = x\n" GOOD, "buzonrc:1: ");
+	check_problem(f, "[account \"a\"]\nprotocol = imap\naddress = a@b.test\n", "names no server");
+	check_problem(f, "[account \"a\"]\nserver = x.test\naddress = a@b.test\n", "names no protocol");
+	check_problem(f, "[account \"a\"]\nprotocol = pop\nserver = x.test\n", "names no user");
+	check_problem(f, GOOD "leave-on-server = forever\n", "for POP accounts only");
+	check_problem(f, "[account \"a\"]\nprotocol = pop\nserver = x.test\nuser = u\nleave-on-server = none\n",
+		"never deletes");
+	check_problem(f, GOOD "server = :99999\n", "buzonrc:5: ");
+	check_problem(f, GOOD "user = a\tb\033\n", "control character");
+	check_problem(f, "", "no account");
+}
+
+static void all_mistakes_come_at_once(void **state)
+{
+	struct fixture *f = *state;
+	g_autofree char *got = problems_of(f,
+		"[account \"a\"]\nprotocol = imp\nserver = x.test\nuser = u\nfoo = 1\n[nope]\nx = 1\n", 0600);
+
+	assert_non_null(strstr(got, "buzonrc:2: "));
+	assert_non_null(strstr(got, "buzonrc:5: "));
+	assert_non_null(strstr(got, "buzonrc:6: "));
+}
+
+static void two_accounts_with_one_mbox_are_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	check_problem(f,
+		"[account \"a\"]\nprotocol = pop\nserver = x.test\nuser = u\nmbox = ~/m\n"
+		"[account \"b\"]\nprotocol = pop\nserver = y.test\nuser = v\nmbox = ~/m\n",
+		"have the same mbox");
+}
+
+static void a_password_wants_a_private_file(void **state)
+{
+	struct fixture *f = *state;
+	g_autofree char *open = problems_of(f, GOOD "password = secret\n", 0644);
+	g_autofree char *closed = problems_of(f, GOOD "password = secret\n", 0600);
+
+	assert_non_null(strstr(open, "chmod 600"));
+	assert_null(strstr(open, "secret"));
+	assert_string_equal(closed, "");
+}
+
+static void a_missing_file_is_told_apart(void **state)
+{
+	struct fixture *f = *state;
+	g_autoptr(GPtrArray) problems = NULL;
+	struct bz_err err = {0};
+
+	assert_null(bz_settings_load(f->path, &problems, &err));
+	assert_int_equal(err.code, BZ_CODE_NOT_FOUND);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(a_good_file_is_read),
+		CASE(mistakes_name_line_key_and_the_nearest),
+		CASE(all_mistakes_come_at_once),
+		CASE(two_accounts_with_one_mbox_are_refused),
+		CASE(a_password_wants_a_private_file),
+		CASE(a_missing_file_is_told_apart),
+	};
+
+	bz_lang_init("en");
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

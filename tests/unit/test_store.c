@@ -1,0 +1,212 @@
+/* Rows, folders, pins, ledger: what the store keeps, and what it does with a damaged file. */
+#include "tests/unit/check.h"
+
+#include "src/store.h"
+
+struct fixture {
+	char *dir, *cache, *state;
+	struct bz_store *store;
+};
+
+static struct bz_store *open_store(struct fixture *f)
+{
+	struct bz_err err = {0};
+	struct bz_store *s = bz_store_open(f->cache, f->state, BZ_STORE_OWNER, &err);
+
+	assert_non_null(s);
+	return s;
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = g_new0(struct fixture, 1);
+
+	f->dir = check_temp_dir();
+	f->cache = g_build_filename(f->dir, "cache.db", NULL);
+	f->state = g_build_filename(f->dir, "state.db", NULL);
+	f->store = open_store(f);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	bz_store_close(&f->store);
+	check_remove_dir(f->dir);
+	g_free(f->dir);
+	g_free(f->cache);
+	g_free(f->state);
+	g_free(f);
+	return 0;
+}
+
+static uint32_t put_folder(struct fixture *f, const char *name, uint32_t validity)
+{
+	struct bz_folder folder = {.name = (char *)(uintptr_t)name, .title = (char *)(uintptr_t)name,
+		.selectable = true, .uidvalidity = validity};
+
+	assert_int_equal(bz_store_folder_put(f->store, &folder, NULL), 0);
+	return folder.id;
+}
+
+static uint32_t put_row(struct fixture *f, uint32_t folder, uint32_t uid, unsigned flags)
+{
+	struct bz_summary row = {.folder = folder, .uid = uid, .pos = uid, .date = 1000 + uid,
+		.received = INT64_MIN, .flags = flags, .subject = (char *)(uintptr_t) "hello"};
+
+	assert_int_equal(bz_store_put(f->store, &row, NULL), 0);
+	return row.row;
+}
+
+static guint count_ids(struct fixture *f, uint32_t folder)
+{
+	GArray *ids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+	guint n;
+
+	assert_int_equal(bz_store_ids(f->store, folder, ids, NULL), 0);
+	n = ids->len;
+	g_array_unref(ids);
+	return n;
+}
+
+static void rows_keep_their_ids(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t folder = put_folder(f, "INBOX", 1);
+	uint32_t first = put_row(f, folder, 5, 0);
+	uint32_t again = put_row(f, folder, 5, BZ_FLAG_SEEN);
+	uint32_t ids[3] = {first, 4711, 0};
+	struct bz_summary rows[3];
+
+	assert_int_equal(first, again);
+	assert_int_equal(bz_store_window(f->store, ids, 3, rows, NULL), 0);
+	assert_int_equal(rows[0].flags, BZ_FLAG_SEEN);
+	assert_string_equal(rows[0].subject, "hello");
+	assert_string_equal(rows[0].from_addr, ""); /* absent, never NULL */
+	assert_int_equal(rows[1].row, 0);
+	for (int i = 0; i < 3; i++)
+		bz_summary_clear(&rows[i]);
+	assert_int_equal(bz_store_remove(f->store, folder, 5, NULL), 0);
+	assert_true(put_row(f, folder, 5, 0) > first); /* never reused */
+}
+
+static void ids_come_newest_first(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t folder = put_folder(f, "INBOX", 1), known, unseen;
+	uint32_t a = put_row(f, folder, 1, 0), c = put_row(f, folder, 9, BZ_FLAG_SEEN);
+	uint32_t b = put_row(f, folder, 4, 0);
+	GArray *ids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+
+	assert_int_equal(bz_store_ids(f->store, folder, ids, NULL), 0);
+	assert_int_equal(ids->len, 3);
+	assert_int_equal(g_array_index(ids, uint32_t, 0), c);
+	assert_int_equal(g_array_index(ids, uint32_t, 1), b);
+	assert_int_equal(g_array_index(ids, uint32_t, 2), a);
+	g_array_set_size(ids, 0);
+	assert_int_equal(bz_store_uids(f->store, folder, 2, 9, ids, NULL), 0);
+	assert_int_equal(ids->len, 2);
+	assert_int_equal(g_array_index(ids, uint32_t, 0), 4);
+	assert_int_equal(bz_store_count(f->store, folder, &known, &unseen, NULL), 0);
+	assert_int_equal(known, 3);
+	assert_int_equal(unseen, 2);
+	g_array_unref(ids);
+}
+
+static void a_changed_validity_drops_the_rows(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t folder = put_folder(f, "INBOX", 7);
+
+	(void)put_row(f, folder, 1, 0);
+	assert_int_equal(put_folder(f, "INBOX", 7), folder);
+	assert_int_equal(count_ids(f, folder), 1);
+	(void)put_folder(f, "INBOX", 8);
+	assert_int_equal(count_ids(f, folder), 0);
+}
+
+static void a_rollback_leaves_nothing(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t folder = put_folder(f, "INBOX", 1);
+
+	assert_int_equal(bz_store_begin(f->store, NULL), 0);
+	(void)put_row(f, folder, 1, 0);
+	bz_store_rollback(f->store);
+	assert_int_equal(count_ids(f, folder), 0);
+}
+
+static void a_damaged_cache_is_made_anew(void **state)
+{
+	struct fixture *f = *state;
+
+	(void)put_row(f, put_folder(f, "INBOX", 1), 1, 0);
+	bz_store_close(&f->store);
+	assert_true(g_file_set_contents(f->cache, "this is no database at all, is it?", -1, NULL));
+	f->store = open_store(f);
+	assert_int_equal(count_ids(f, put_folder(f, "INBOX", 1)), 0);
+}
+
+static void a_damaged_state_is_never_replaced(void **state)
+{
+	struct fixture *f = *state;
+	static const char junk[] = "this is no database at all, is it? but it was somebody's ledger once";
+	g_autofree char *after = NULL;
+	struct bz_err err = {0};
+
+	bz_store_close(&f->store);
+	assert_true(g_file_set_contents(f->state, junk, -1, NULL));
+	assert_null(bz_store_open(f->cache, f->state, BZ_STORE_OWNER, &err));
+	assert_int_equal(err.kind, BZ_ERR_LOCAL);
+	assert_true(g_file_get_contents(f->state, &after, NULL, NULL));
+	assert_string_equal(after, junk);
+}
+
+static void pins_are_kept(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t sum[32], got[32];
+
+	memset(sum, 0xab, sizeof sum);
+	assert_int_equal(bz_store_pin_get(f->store, "imap.example.org", 993, got, NULL), 1);
+	assert_int_equal(bz_store_pin_set(f->store, "imap.example.org", 993, sum, NULL), 0);
+	bz_store_close(&f->store);
+	f->store = open_store(f);
+	assert_int_equal(bz_store_pin_get(f->store, "imap.example.org", 993, got, NULL), 0);
+	assert_memory_equal(sum, got, sizeof sum);
+	assert_int_equal(bz_store_pin_get(f->store, "imap.example.org", 143, got, NULL), 1);
+}
+
+static void a_reader_sees_what_the_owner_commits(void **state)
+{
+	struct fixture *f = *state;
+	struct bz_store *reader = bz_store_open(f->cache, NULL, BZ_STORE_READER, NULL);
+	uint32_t folder = put_folder(f, "INBOX", 1), row = put_row(f, folder, 3, 0);
+	struct bz_summary out;
+
+	assert_non_null(reader);
+	assert_int_equal(bz_store_window(reader, &row, 1, &out, NULL), 0);
+	assert_int_equal(out.uid, 3);
+	bz_summary_clear(&out);
+	bz_store_close(&reader);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(rows_keep_their_ids),
+		CASE(ids_come_newest_first),
+		CASE(a_changed_validity_drops_the_rows),
+		CASE(a_rollback_leaves_nothing),
+		CASE(a_damaged_cache_is_made_anew),
+		CASE(a_damaged_state_is_never_replaced),
+		CASE(pins_are_kept),
+		CASE(a_reader_sees_what_the_owner_commits),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
