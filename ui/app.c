@@ -186,6 +186,7 @@ void ui_app_event(struct ui_app *app, struct bz_event *event)
 	struct ui_account *a = event->account >= 0 ? &app->accounts[event->account] : NULL;
 
 	app->dirty = true;
+	app->draw_now = app->draw_now || event->kind == BZ_EVENT_DONE;
 	if (ui_index_event(app, event) || ui_reader_event(app, event) || a == NULL)
 		return;
 	switch (event->kind) {

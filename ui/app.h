@@ -93,6 +93,7 @@ struct ui_app {
 	unsigned prefix;        /* 'g' was typed */
 	int64_t interrupted;    /* monotonic us of the last Ctrl-C */
 	bool dirty, full_redraw;
+	bool draw_now;          /* what the person asked for has come: not one of the 10 drawings a second */
 	bool quit;
 	int exit_code;
 };

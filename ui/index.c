@@ -119,6 +119,7 @@ static void on_rows(struct ui_app *app, const struct bz_change *change)
 		return;
 	x->exists = change->exists;
 	x->unseen = change->unseen;
+	app->draw_now = app->draw_now || x->row == 0; /* the first rows of the folder */
 	if (x->listing != NULL && bz_listing_apply(x->listing, change)) {
 		find_again(app);
 	} else if (x->listing_request == 0) {

@@ -146,7 +146,7 @@ static void draw(struct ui_app *app)
 		(void)clearok(stdscr, TRUE);
 		(void)erase();
 	}
-	app->full_redraw = app->dirty = false;
+	app->full_redraw = app->dirty = app->draw_now = false;
 	ui_main_draw(app);
 	ui_draw_place_cursor();
 	(void)refresh();
@@ -170,7 +170,8 @@ static void loop(struct ui_app *app, int fd)
 		struct pollfd p[3] = {{fd, POLLIN, 0}, {bz_mailbag_fd(app->bag), POLLIN, 0},
 			{signal_pipe[0], POLLIN, 0}};
 
-		if (app->dirty && (by_key || g_get_monotonic_time() - drawn >= DRAW_MS * 1000)) {
+		if (app->dirty &&
+			(by_key || app->draw_now || g_get_monotonic_time() - drawn >= DRAW_MS * 1000)) {
 			draw(app);
 			drawn = g_get_monotonic_time();
 			by_key = false;

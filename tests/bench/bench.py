@@ -9,12 +9,13 @@ Needs python3-pyte; mutt, alpine and aerc are measured where they are installed.
 build folder only (bench/), made on demand.
 """
 import argparse
+import contextlib
 import email.utils
-import json
+import imaplib
 import os
 import random
 import shutil
-import signal
+import ssl
 import statistics
 import subprocess
 import sys
@@ -24,9 +25,10 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "lib")]
 try:
-    from tty import Tty
+    from fullscreen import Tty
 except ImportError:
     sys.exit("bench: python3-pyte is missing (Debian package python3-pyte)")
+import dovecot
 from proxy import Proxy
 
 WORDS = ("report meeting invoice lunch draft release patch holiday photos budget contract question "
@@ -68,6 +70,24 @@ def make_mbox(path, count, median):
             f.write(head + body + "\n")
     os.rename(path + ".tmp", path)
     return path
+
+
+@contextlib.contextmanager
+def serve(folder, count, median):
+    """A Dovecot whose user has that many messages; its indexes are filled before anybody measures."""
+    tree = os.path.join(folder, f"tree-{count}-{median}")
+    os.makedirs(tree, exist_ok=True)
+    make_mbox(os.path.join(tree, "INBOX.mbox"), count, median)
+    began = time.monotonic()
+    with dovecot.Dovecot(users={"user": "secret"}, mail={"user": tree}, layout="mbox") as server:
+        line = imaplib.IMAP4_SSL("localhost", server.ports["imaps"],
+                                 ssl_context=ssl.create_default_context(cafile=server.ca_file))
+        line.login("user", "secret")
+        line.select("INBOX", readonly=True)
+        line.search(None, "SUBJECT", "nothing of the kind")
+        line.logout()
+        print(f"a server with {count:,} messages: {time.monotonic() - began:.0f} s to fill")
+        yield server
 
 
 class Bench:
@@ -133,8 +153,7 @@ class Bench:
                 took, tty = self.run([self.buzon, path], self.env(home), [("wait", newest)])
                 first.append(took)
                 if i == self.o.runs - 1:
-                    began = tty.since
-                    tty.wait(rf"of {count:,}|of {count}\b", 120)
+                    tty.wait(rf"{count} messages", 120)
                     self.filled(tty)
                     self.add(what + ", memory once filled", "buzon", tty.memory("VmRSS"), "MiB RSS")
                     self.add(what + ", memory at most", "buzon", tty.memory("VmHWM"), "MiB HWM")
@@ -174,22 +193,13 @@ class Bench:
     # --- IMAP ----------------------------------------------------------------------------------
 
     def imap(self, count, peers=True):
-        import dovecot
-        path = make_mbox(os.path.join(self.dir, f"imap-{count}.mbox"), count, 600)
         newest = rf"number {count - 1:07d}"
         what = f"IMAP folder of {count:,}"
-        with tempfile.TemporaryDirectory(prefix="bzbench") as home:
-            server = dovecot.Dovecot(os.path.join(home, "server"), users={"user": "secret"})
-            server.start()
-            try:
-                began = time.monotonic()
-                server.import_mbox("user", path)
-                print(f"{what}: filled in {time.monotonic() - began:.0f} s")
-                self.imap_buzon(server, home, what, newest, count)
-                if peers:
-                    self.imap_peers(server, home, what, newest)
-            finally:
-                server.stop()
+        with tempfile.TemporaryDirectory(prefix="bzbench") as home, \
+                serve(self.dir, count, 600) as server:
+            self.imap_buzon(server, home, what, newest, count)
+            if peers:
+                self.imap_peers(server, home, what, newest)
 
     def account(self, home, port, ca, protocol="imap"):
         os.makedirs(os.path.join(home, "config", "buzon"), mode=0o700, exist_ok=True)
@@ -200,7 +210,7 @@ class Bench:
 
     def imap_buzon(self, server, home, what, newest, count):
         for label, rtt, rate in (("", 0, 0), (" 50 ms RTT", 0.05, 2.5e6)):
-            proxy = Proxy(server.imaps_port, rtt, rate)
+            proxy = Proxy(server.ports["imaps"], rtt, rate)
             mine = os.path.join(home, "buzon" + label.strip().replace(" ", ""))
             os.makedirs(mine)
             self.account(mine, proxy.port, server.ca_file)
@@ -212,7 +222,7 @@ class Bench:
                 first.append(took)
                 down, turns = proxy.down, proxy.turns
                 if i == self.o.runs - 1 and not label:
-                    tty.wait(rf"of {count}\b|of {count:,}", 5)
+                    tty.wait(rf"of {count}\b", 60)
                     self.filled(tty)
                     self.add(what + ", memory once filled", "buzon", tty.memory("VmRSS"), "MiB RSS")
                 tty.close()
@@ -223,7 +233,7 @@ class Bench:
             self.median(what + label + ", opened again", "buzon", again)
 
     def imap_peers(self, server, home, what, newest):
-        proxy = Proxy(server.imaps_port)
+        proxy = Proxy(server.ports["imaps"])
         makers = {"mutt": self.mutt_imap, "alpine": self.alpine_imap, "aerc": self.aerc_imap}
         for peer in self.peers:
             mine = os.path.join(home, peer)
@@ -267,55 +277,42 @@ class Bench:
     # --- POP -----------------------------------------------------------------------------------
 
     def pop(self, count):
-        import dovecot
-        path = make_mbox(os.path.join(self.dir, f"pop-{count}.mbox"), count, 2300)
-        with tempfile.TemporaryDirectory(prefix="bzbench") as home:
-            server = dovecot.Dovecot(os.path.join(home, "server"), users={"user": "secret"})
-            server.start()
-            try:
-                server.import_mbox("user", path)
-                self.account(home, server.pop3s_port, server.ca_file, "pop")
-                for label in ("first download", "nothing new"):
-                    began = time.monotonic()
-                    r = subprocess.run([self.buzon, "fetch"], env=self.env(home), stdin=subprocess.DEVNULL,
-                                       capture_output=True, text=True)
-                    self.add(f"POP, {count:,} messages, {label}", "buzon",
-                             time.monotonic() - began if r.returncode == 0 else None)
-            finally:
-                server.stop()
+        with tempfile.TemporaryDirectory(prefix="bzbench") as home, \
+                serve(self.dir, count, 2300) as server:
+            self.account(home, server.ports["pop3s"], server.ca_file, "pop")
+            for label in ("first download", "nothing new"):
+                began = time.monotonic()
+                done = subprocess.run([self.buzon, "fetch"], env=self.env(home),
+                                      stdin=subprocess.DEVNULL, capture_output=True, text=True)
+                self.add(f"POP, {count:,} messages, {label}", "buzon",
+                         time.monotonic() - began if done.returncode == 0 else None)
 
     # --- keys while the server is silent ---------------------------------------------------------
 
     def keys(self):
         """The server stopped in the middle of the background filling: how long a key takes."""
-        import dovecot
-        path = make_mbox(os.path.join(self.dir, "imap-20000.mbox"), 20000, 600)
-        with tempfile.TemporaryDirectory(prefix="bzbench") as home:
-            server = dovecot.Dovecot(os.path.join(home, "server"), users={"user": "secret"})
-            server.start()
-            try:
-                server.import_mbox("user", path)
-                self.account(home, server.imaps_port, server.ca_file)
-                _, tty = self.run([self.buzon], self.env(home), [("wait", "number 0019999")])
-                server.pause()
-                worst = 0.0
-                for i in range(20):
-                    before = tty.screen.cursor.y
-                    tty.send("j")
-                    while tty.screen.cursor.y == before and time.monotonic() - tty.since < 5:
-                        tty.pump(0.05)
-                    worst = max(worst, time.monotonic() - tty.since)
-                self.add("server stopped: slowest of 20 keys", "buzon", worst)
-                if worst > 0.1:
-                    self.failed = True
-                tty.send("q")
-                while tty.alive and time.monotonic() - tty.since < 5:
+        with tempfile.TemporaryDirectory(prefix="bzbench") as home, \
+                serve(self.dir, 20000, 600) as server:
+            self.account(home, server.ports["imaps"], server.ca_file)
+            _, tty = self.run([self.buzon], self.env(home), [("wait", "number 0019999")])
+            server.pause()
+            worst = 0.0
+            for _ in range(20):
+                before = tty.screen.cursor.y
+                tty.send("j")
+                while tty.screen.cursor.y == before and time.monotonic() - tty.since < 5:
                     tty.pump(0.05)
-                self.add("server stopped: q leaves in", "buzon", time.monotonic() - tty.since)
-                tty.close()
-            finally:
-                server.resume()
-                server.stop()
+                worst = max(worst, time.monotonic() - tty.since)
+            self.add("server stopped: slowest of 20 keys", "buzon", worst)
+            self.failed = self.failed or worst > 0.1
+            tty.send("q")
+            while tty.alive and time.monotonic() - tty.since < 5:
+                tty.pump(0.05)
+            gone = time.monotonic() - tty.since
+            self.add("server stopped: q leaves in", "buzon", gone)
+            self.failed = self.failed or gone > 1
+            tty.close()
+            server.resume()
 
     failed = False
 

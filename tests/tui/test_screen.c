@@ -149,6 +149,76 @@ static void a_preview_marks_nothing_and_follows(void **state)
 	term_wait(t, "Space more");
 }
 
+/* --- SECURITY C26: nothing of a message is a command for the terminal ------------------------------------------------ */
+
+#define EVIL "\033[31mEVIL\033]0;EVIL\007\x9b" "31m\302\233" "2J\342\200\256\342\200\213\b\r\177"
+
+static char *make_hostile(const char *dir)
+{
+	char *path = g_build_filename(dir, "hostile.mbox", NULL);
+	static const char coded[] = "=?utf-8?q?=1B[31mEVIL=1B]0;EVIL=07=C2=9B2J=E2=80=AE=08=0D?=";
+	g_autofree char *text = g_strdup_printf(
+		"From eva@example.org Mon Nov  2 10:00:00 2020\n"
+		"From: \"%s\" <a" EVIL "@example.org>\nTo: %s <b@example.org>, " EVIL "\n"
+		"Subject: raw " EVIL " %s\nDate: Mon, 2 Nov 2020 10:00:00 +0000 (" EVIL ")\n"
+		"Message-ID: <" EVIL "@x>\nX-" EVIL ": " EVIL "\nMIME-Version: 1.0\n"
+		"Content-Type: multipart/mixed; boundary=B\n\n--B\n"
+		"Content-Type: text/plain; charset=" EVIL "\n\nbody " EVIL " end\n--B\n"
+		"Content-Type: text/html\n\n<a href=\"http://" EVIL "/\">" EVIL "&#27;[31m&#155;2J</a>\n--B\n"
+		"Content-Type: application/" EVIL "; name=\"" EVIL ".pdf\"\n"
+		"Content-Disposition: attachment; filename*=utf-8''%%1B%%5D0;EVIL%%07.pdf\n\nx\n--B--\n\n",
+		coded, coded, coded);
+
+	assert_true(g_file_set_contents(path, text, -1, NULL));
+	return path;
+}
+
+static bool holds(const GByteArray *raw, const char *bytes)
+{
+	return memmem(raw->data, raw->len, bytes, strlen(bytes)) != NULL;
+}
+
+/* Only sequences that curses itself writes: CSI, charset choice, keypad modes. */
+static void check_own_sequences(const GByteArray *raw)
+{
+	for (guint i = 0; i + 1 < raw->len; i++) {
+		unsigned char c = raw->data[i];
+
+		if (c == 033 && strchr("[(=>78", raw->data[i + 1]) == NULL)
+			fail_msg("ESC %c was written", raw->data[i + 1]);
+		if (c < 0x20 && c != 033 && c != '\r' && c != '\n' && c != '\b' && c != '\t')
+			fail_msg("control %02x was written", c);
+		if (c == 0xc2 && raw->data[i + 1] < 0xa0)
+			fail_msg("C1 %02x was written", raw->data[i + 1]);
+	}
+	assert_false(holds(raw, "\033[31mEVIL"));
+	assert_false(holds(raw, "\342\200\256"));
+	assert_false(holds(raw, "\342\200\213"));
+}
+
+static void nothing_of_a_message_is_a_command(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t;
+
+	g_free(f->mbox);
+	f->mbox = make_hostile(f->home);
+	t = start(f, 36, 120, NULL);
+	term_wait(t, "1 message");
+	term_wait(t, "raw");
+	term_type(t, "\r");
+	term_wait(t, "body");
+	term_type(t, "h");
+	term_wait(t, "Message-ID");
+	term_type(t, "H");
+	term_wait(t, "boundary=B");
+	term_type(t, "qE");
+	term_wait(t, "Messages and errors");
+	term_type(t, "q");
+	term_pump(t, 200);
+	check_own_sequences(term_raw(t));
+}
+
 static const struct {
 	int rows, cols;
 } sizes[] = {{40, 180}, {36, 120}, {24, 110}, {24, 80}, {20, 60}, {12, 40}, {6, 20}};
@@ -317,6 +387,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(signals_and_a_lost_terminal_end_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_storm_of_resizes_and_stops_is_survived, setup, teardown),
 		cmocka_unit_test_setup_teardown(twice_ctrl_c_leaves, setup, teardown),
+		cmocka_unit_test_setup_teardown(nothing_of_a_message_is_a_command, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,7 +59,8 @@ static void stored_messages_come_back_as_they_were(void **state)
 	for (size_t i = 0; i < G_N_ELEMENTS(messages); i++) {
 		GByteArray *stored = bz_mbox_encode(messages[i], strlen(messages[i]), 1700000000);
 		GBytes *back = bz_mbox_decode(stored->data, stored->len);
-		g_autofree char *lf = g_strjoinv("", g_strsplit(messages[i], "\r", -1));
+		g_auto(GStrv) pieces = g_strsplit(messages[i], "\r", -1);
+		g_autofree char *lf = g_strjoinv("", pieces);
 		uint8_t a[32], b[32];
 		GArray *found;
 		int fd = file_of((const char *)stored->data, stored->len);
