@@ -2,6 +2,7 @@
  * section 7; deliver.h does the writing). Nothing is ever deleted on the server. Reading and flags need
  * no line. */
 #include "net/backends.h"
+#include "net/login.h"
 #include "net/pop_conn.h"
 #include "src/deliver.h"
 #include "src/lang.h"
@@ -38,6 +39,8 @@ struct bz_backend {
 	bool in_body;          /* the status line of todo[answered] came */
 	GByteArray *body;      /* so far */
 	double deadline;       /* of this message */
+	double piece_end;      /* then what is whole is stored, even if the server stands still */
+	bool has_whole;        /* since this piece began */
 	bool too_long;
 	uint64_t bytes, bytes_total; /* for the progress line */
 	double told;
@@ -363,12 +366,23 @@ static void take_message(struct bz_backend *b, GArray *batch)
 	item.message = g_byte_array_free_to_bytes(b->body);
 	b->body = g_byte_array_new();
 	g_array_append_val(batch, item);
+	b->has_whole = true;
+}
+
+/* Whole messages do not wait for a server that stands still. */
+static bool wants_to_store(void *me)
+{
+	const struct bz_backend *b = me;
+
+	return (b->has_whole && bz_now() >= b->piece_end) || b->report->urgent(b->report->me);
 }
 
 static void begin_message(struct bz_backend *b, const struct bz_job *job)
 {
 	const struct pop_item *item = &g_array_index(b->todo, struct pop_item, b->answered);
+	struct bz_hurry hurry = {wants_to_store, b, BZ_POP_PATIENCE};
 
+	bz_stream_hurry(b->conn->stream, hurry);
 	if (!b->in_body)
 		b->deadline = bz_now() + 2 * STALL_SECONDS +
 			(double)MIN(item->size, MESSAGE_MAX) / LEAST_RATE;
@@ -378,10 +392,11 @@ static void begin_message(struct bz_backend *b, const struct bz_job *job)
 /* Read answers for one piece of time. The first failure ends it; *whole messages are in batch. */
 static int read_piece(struct bz_backend *b, const struct bz_job *job, GArray *batch, struct bz_err *err)
 {
-	double end = bz_now() + PIECE_SECONDS;
 	uint64_t first = b->bytes;
 
-	while (b->answered < b->todo->len && b->bytes - first < BATCH_BYTES && bz_now() < end) {
+	b->piece_end = bz_now() + PIECE_SECONDS;
+	b->has_whole = false;
+	while (b->answered < b->todo->len && b->bytes - first < BATCH_BYTES && bz_now() < b->piece_end) {
 		int rc;
 
 		begin_message(b, job);

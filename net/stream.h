@@ -53,6 +53,9 @@ void bz_stream_close(struct bz_stream **stream);
 void bz_stream_limits(struct bz_stream *stream, double deadline, double stall, uint64_t budget,
 	GCancellable *cancel);
 
+/* Another answer to "is somebody in a hurry" than the dial's. */
+void bz_stream_hurry(struct bz_stream *stream, struct bz_hurry hurry);
+
 /* At least one byte, or -1 with err: CANCELLED, TIMEOUT, NET/CLOSED, TLS, LIMIT. Never 0. After
  * BZ_CODE_HURRY the stream is as it was and may be read on; after anything else: close. */
 ssize_t bz_stream_read(struct bz_stream *stream, void *buf, size_t n, struct bz_err *err);

@@ -43,6 +43,11 @@ uint32_t bz_listing_size(const struct bz_listing *listing)
 	return listing->exists;
 }
 
+bool bz_listing_has_holes(const struct bz_listing *listing)
+{
+	return listing->exists > listing->ids->len;
+}
+
 uint32_t bz_listing_row(const struct bz_listing *listing, uint32_t position)
 {
 	return position < listing->ids->len ? g_array_index(listing->ids, uint32_t, position) : 0;

@@ -32,6 +32,8 @@ void bz_listing_free(struct bz_listing *listing);
 uint32_t bz_listing_folder(const struct bz_listing *listing);
 /* Positions in all, holes included. */
 uint32_t bz_listing_size(const struct bz_listing *listing);
+/* Are there positions whose rows are not known yet? */
+bool bz_listing_has_holes(const struct bz_listing *listing);
 /* Row id at position (0 = newest), or 0 for a hole. */
 uint32_t bz_listing_row(const struct bz_listing *listing, uint32_t position);
 /* Position of a row id, or -1. hint = where to look first. */

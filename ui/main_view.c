@@ -19,10 +19,17 @@ static bool is_busy(const struct ui_app *app)
 		app->index.refresh_request != 0;
 }
 
+/* Is the rest of a long folder still to come? */
+static bool is_filling(const struct ui_app *app)
+{
+	const struct ui_index *x = &app->index;
+
+	return x->account->line == BZ_LINE_ONLINE && x->listing != NULL &&
+		bz_listing_has_holes(x->listing);
+}
+
 static void cancel_network(struct ui_app *app)
 {
-	if (!is_busy(app))
-		return;
 	bz_worker_cancel(app->index.account->worker, 0);
 	app->index.refresh_request = 0;
 	ui_say(app, _("Stopped. $ goes on."));
@@ -35,7 +42,8 @@ static void interrupt(struct ui_app *app)
 	if (app->interrupted > 0 && now - app->interrupted < TWICE_US)
 		app->quit = true;
 	app->interrupted = now;
-	cancel_network(app);
+	if (is_busy(app) || is_filling(app))
+		cancel_network(app);
 	ui_say(app, _("Ctrl-C again leaves buzon."));
 }
 
@@ -48,9 +56,11 @@ static void suspend(struct ui_app *app)
 
 static void cancel(struct ui_app *app)
 {
-	if (app->message_is_error)
+	bool was_error = app->message_is_error;
+
+	if (was_error)
 		ui_say_nothing(app, true);
-	if (is_busy(app))
+	if (is_busy(app) || (!was_error && app->focus == UI_IN_INDEX && is_filling(app)))
 		cancel_network(app);
 	else if (app->focus == UI_IN_SIDEBAR)
 		app->focus = app->reader.open ? UI_IN_READER : UI_IN_INDEX;

@@ -28,16 +28,22 @@ class Tty:
     def text(self):
         return "\n".join(self.screen.display)
 
+    def settle(self, quiet):
+        """Read until nothing was written for so many seconds."""
+        while self.alive and self.pump(quiet):
+            pass
+
     def pump(self, timeout):
+        """Read once; False where nothing came in that time."""
         if not select.select([self.fd], [], [], timeout)[0]:
-            return
+            return False
         try:
             data = os.read(self.fd, 1 << 16)
         except OSError:
             data = b""
         if not data:
             self.alive = False
-            return
+            return True
         if b"\x1b[6n" in data:
             os.write(self.fd, b"\x1b[%d;%dR" % (self.screen.cursor.y + 1, self.screen.cursor.x + 1))
         if b"\x1b[c" in data or b"\x1b[0c" in data:
@@ -46,6 +52,7 @@ class Tty:
         data = re.sub(rb"\x1b\[[>=?][0-9;]*[umpqn]|\x1bP.*?\x1b\\|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)",
                       b"", data, flags=re.S)
         self.stream.feed(data)
+        return True
 
     def send(self, keys):
         self.since = time.monotonic()

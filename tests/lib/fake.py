@@ -1,7 +1,13 @@
-"""A scripted server on loopback, and buzon run against it. Every byte that buzon sends is kept."""
+"""A scripted server on loopback, and buzon run against it. Every byte that buzon sends is kept.
+
+    fake.py imap|pop N AFTER   a server with N messages that prints its port, gives AFTER answers to
+                               FETCH or RETR and then stops itself (SIGSTOP), once; ends with stdin
+"""
 
 import os
 import pathlib
+import re
+import signal
 import socket
 import ssl
 import subprocess
@@ -165,6 +171,12 @@ IMAP_SELECT = ("* FLAGS (\\Seen)\r\n* {n} EXISTS\r\n* 0 RECENT\r\n* OK [UIDVALID
                "* OK [UIDNEXT {next}] ok\r\n")
 
 
+def asked(words, n):
+    """The messages that FETCH names; all where it is no plain range."""
+    span = re.match(r"(\d+):(\d+)$", words[2 + (words[1] == "UID")])
+    return range(max(int(span[1]), 1), min(int(span[2]), n) + 1) if span else range(1, n + 1)
+
+
 def imap(before=None, n=3, greeting="* OK [CAPABILITY IMAP4rev1] ready\r\n", answer=None):
     """A small IMAP server. before(line, command, words) -> text sent ahead of the usual answer;
     answer(line, tag, words) -> True where it answered itself."""
@@ -182,7 +194,7 @@ def imap(before=None, n=3, greeting="* OK [CAPABILITY IMAP4rev1] ready\r\n", ans
             if command == "EXAMINE" or command == "SELECT":
                 line.send(IMAP_SELECT.format(n=n, next=n + 1))
             elif command == "FETCH" or words[1:3] == ["UID", "FETCH"]:
-                line.send("".join(imap_row(i) for i in range(1, n + 1)))
+                line.send("".join(imap_row(i) for i in asked(words, n)))
             elif command == "LIST":
                 line.send('* LIST () "/" INBOX\r\n')
             elif command == "CAPABILITY":
@@ -217,3 +229,27 @@ def pop(n=3, greeting="+OK ready\r\n", answer=None):
                 return
 
     return script
+
+
+# --- as a program ----------------------------------------------------------------------------------
+
+
+def main(protocol, n, after):
+    answers = 0
+
+    def stop_once(line, *words):
+        nonlocal answers
+        if {"FETCH", "RETR"} & set(words[-1]):
+            answers += 1
+            if answers == after + 1:
+                signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
+        return False
+
+    script = (imap if protocol == "imap" else pop)(n=n, answer=stop_once)
+    with Fake(script) as server:
+        print(server.port, flush=True)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

@@ -1,6 +1,7 @@
 #include "tests/tui/server.h"
 
 #include <json-glib/json-glib.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -117,4 +118,38 @@ bool server_is_missing(void)
 	if (s != NULL)
 		server_stop(s);
 	return s == NULL;
+}
+
+/* --- a server that stops itself ----------------------------------------------------------------------- */
+
+void stopper_start(struct stopper *s, const char *protocol, int messages, int after)
+{
+	g_autofree char *script = g_build_filename(g_getenv("SRCDIR"), "tests", "lib", "fake.py", NULL);
+	g_autofree char *n = g_strdup_printf("%d", messages), *k = g_strdup_printf("%d", after);
+	const char *argv[] = {g_getenv("PYTHON3"), "-B", script, protocol, n, k, NULL};
+	char line[16] = "";
+	int out;
+
+	assert_true(g_spawn_async_with_pipes(NULL, (char **)argv, NULL,
+		G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &s->pid, &s->in, &out, NULL,
+		NULL));
+	for (size_t i = 0; i + 1 < sizeof line && strchr(line, '\n') == NULL; i++)
+		assert_int_equal(read(out, line + i, 1), 1);
+	close(out);
+	s->port = atoi(line);
+}
+
+void stopper_resume(const struct stopper *s)
+{
+	assert_int_equal(kill(s->pid, SIGCONT), 0);
+}
+
+void stopper_end(struct stopper *s)
+{
+	if (s->pid == 0)
+		return;
+	close(s->in);
+	(void)kill(s->pid, SIGKILL);
+	(void)waitpid(s->pid, NULL, 0);
+	*s = (struct stopper){0};
 }

@@ -29,4 +29,16 @@ void server_stop(struct server *s);
 /* Did this machine lack Dovecot? Then the tests are skipped. */
 bool server_is_missing(void);
 
+/* A scripted server (tests/lib/fake.py) in clear that stops itself (SIGSTOP) after so many answers to
+ * FETCH or RETR. */
+struct stopper {
+	int port;
+	GPid pid;
+	int in; /* closed: it ends */
+};
+void stopper_start(struct stopper *s, const char *protocol, int messages, int after);
+/* It goes on, and does not stop again. */
+void stopper_resume(const struct stopper *s);
+void stopper_end(struct stopper *s);
+
 #endif
