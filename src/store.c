@@ -23,7 +23,8 @@ static const char cache_schema[] =
 	" from_addr TEXT NOT NULL, rcpt TEXT NOT NULL, subject TEXT NOT NULL,"
 	" message_id TEXT NOT NULL, off INT NOT NULL, len INT NOT NULL, digest BLOB);"
 	"CREATE UNIQUE INDEX message_uid ON message(folder, uid);"
-	"CREATE INDEX message_pos ON message(folder, pos);";
+	"CREATE INDEX message_pos ON message(folder, pos);"
+	"CREATE INDEX message_unread ON message(folder, pos) WHERE (flags & 1) = 0;";
 
 #define ROW_COLUMNS                                                                                \
 	"id, folder, uid, pos, date, zone, received, size, flags, from_name, from_addr, rcpt,"     \
@@ -61,7 +62,12 @@ static const char *const sql[STMT_COUNT_] = {
 	[STMT_BY_ROW] = "SELECT " ROW_COLUMNS " FROM message WHERE id=?",
 	[STMT_IDS] = "SELECT id FROM message WHERE folder=? ORDER BY pos DESC, id DESC",
 	[STMT_UIDS] = "SELECT uid FROM message WHERE folder=? AND uid BETWEEN ? AND ? ORDER BY uid",
-	[STMT_COUNT] = "SELECT count(*), sum((flags & 1) = 0) FROM message WHERE folder=?",
+	[STMT_COUNT] = "SELECT count(*), (SELECT count(*) FROM message WHERE folder=?1 AND"
+		       " (flags & 1) = 0) FROM message WHERE folder=?1",
+	[STMT_UNREAD_ABOVE] = "SELECT id FROM message WHERE folder=? AND (flags & 1) = 0 AND pos > ?"
+			      " ORDER BY pos LIMIT 1",
+	[STMT_UNREAD_BELOW] = "SELECT id FROM message WHERE folder=? AND (flags & 1) = 0 AND pos < ?"
+			      " ORDER BY pos DESC LIMIT 1",
 	[STMT_DATA_VERSION] = "PRAGMA data_version",
 	[STMT_PIN_GET] = "SELECT sha256 FROM pin WHERE host=? AND port=?",
 	[STMT_PIN_SET] = "INSERT INTO pin(host, port, sha256) VALUES(?,?,?)"
@@ -667,6 +673,26 @@ int bz_store_count(struct bz_store *store, uint32_t folder, uint32_t *known, uin
 	}
 	sqlite3_reset(stmt);
 	return rc == SQLITE_ROW ? 0 : -1;
+}
+
+int bz_store_next_unread(struct bz_store *store, uint32_t folder, int64_t pos, bool above,
+	uint32_t *row, struct bz_err *err)
+{
+	sqlite3_stmt *stmt =
+		bz_store_stmt(store, above ? STMT_UNREAD_ABOVE : STMT_UNREAD_BELOW, err);
+	int rc;
+
+	if (stmt == NULL)
+		return -1;
+	sqlite3_bind_int64(stmt, 1, folder);
+	sqlite3_bind_int64(stmt, 2, pos);
+	rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW)
+		*row = (uint32_t)sqlite3_column_int64(stmt, 0);
+	else if (rc != SQLITE_DONE)
+		bz_store_fail(store->cache, err);
+	sqlite3_reset(stmt);
+	return rc == SQLITE_ROW ? 0 : rc == SQLITE_DONE ? 1 : -1;
 }
 
 int bz_store_window(struct bz_store *store, const uint32_t *ids, size_t n, struct bz_summary *out,

@@ -63,8 +63,13 @@ int bz_store_uids(struct bz_store *store, uint32_t folder, uint32_t low, uint32_
 int bz_store_count(struct bz_store *store, uint32_t folder, uint32_t *known, uint32_t *unseen,
 	struct bz_err *err);
 
+/* The id of the nearest row without BZ_FLAG_SEEN whose pos is greater (above) or less than pos: 0 found,
+ * 1 none, -1. By an index, so that the UI thread may ask. */
+int bz_store_next_unread(struct bz_store *store, uint32_t folder, int64_t pos, bool above,
+	uint32_t *row, struct bz_err *err);
+
 /* The visible window: n <= 200 rows by primary key, out[i] for ids[i]; a row that is gone comes back
- * with row == 0. The caller clears each. This is the one read the UI thread may do. */
+ * with row == 0. The caller clears each. The UI thread may read no more than this at a time. */
 int bz_store_window(struct bz_store *store, const uint32_t *ids, size_t n, struct bz_summary *out,
 	struct bz_err *err);
 

@@ -129,7 +129,7 @@ void ui_index_draw(struct ui_app *app, const struct ui_rect *rect);
 void ui_index_command(struct ui_app *app, enum ui_command command);
 void ui_index_clear(struct ui_index *index);
 /* Move the selection to the next (or previous) unread message; false when there is none near. */
-bool ui_index_next_unread(struct ui_app *app, bool backwards);
+bool ui_index_next_unread(struct ui_app *app, bool above);
 bool ui_index_step(struct ui_app *app, int by);
 const struct bz_summary *ui_index_selected(struct ui_app *app);
 void ui_index_toggle(struct ui_app *app, unsigned flag);

@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-enum { UNREAD_SCAN = 2000 };
-
 /* --- the folder in view -------------------------------------------------------------------------------------------- */
 
 static void forget_rows(struct ui_index *x)
@@ -258,43 +256,20 @@ bool ui_index_step(struct ui_app *app, int by)
 	return true;
 }
 
-/* One window of rows from `from` on, away from the selection; the place of an unread one, or -1. */
-static int64_t scan_unread(struct ui_index *x, int64_t from, int by, int n)
-{
-	struct bz_summary rows[UI_WINDOW];
-	uint32_t ids[UI_WINDOW] = {0};
-	int64_t found = -1;
-
-	for (int i = 0; i < n; i++)
-		ids[i] = bz_listing_row(x->listing, (uint32_t)(from + (int64_t)i * by));
-	if (bz_store_window(x->account->store, ids, (size_t)n, rows, NULL) != 0)
-		return -1;
-	for (int i = 0; i < n; i++) {
-		if (found < 0 && rows[i].row != 0 && (rows[i].flags & BZ_FLAG_SEEN) == 0)
-			found = from + (int64_t)i * by;
-		bz_summary_clear(&rows[i]);
-	}
-	return found;
-}
-
-bool ui_index_next_unread(struct ui_app *app, bool backwards)
+bool ui_index_next_unread(struct ui_app *app, bool above)
 {
 	struct ui_index *x = &app->index;
-	int by = backwards ? -1 : 1;
-	int64_t at = (int64_t)x->pos + by, size = size_of(x);
+	const struct bz_summary *row = ui_index_selected(app);
+	uint32_t found;
+	int64_t at;
 
-	for (int seen = 0; seen < UNREAD_SCAN && at >= 0 && at < size;) {
-		int n = (int)MIN(UI_WINDOW, backwards ? at + 1 : size - at);
-		int64_t found = scan_unread(x, at, by, n);
-
-		if (found >= 0) {
-			select_pos(app, (uint32_t)found);
-			return true;
-		}
-		seen += n;
-		at += (int64_t)n * by;
-	}
-	return false;
+	if (row == NULL ||
+		bz_store_next_unread(x->account->store, x->folder_id, row->pos, above, &found, NULL) != 0)
+		return false;
+	at = bz_listing_find(x->listing, found, x->pos);
+	if (at >= 0)
+		select_pos(app, (uint32_t)at);
+	return at >= 0;
 }
 
 void ui_index_toggle(struct ui_app *app, unsigned flag)

@@ -115,6 +115,24 @@ static void ids_come_newest_first(void **state)
 	g_array_unref(ids);
 }
 
+static void the_nearest_unread_is_found_on_either_side(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t folder = put_folder(f, "INBOX", 1), found = 0;
+	uint32_t low = put_row(f, folder, 2, 0), high = put_row(f, folder, 9, 0);
+
+	for (uint32_t uid = 3; uid < 9; uid++)
+		(void)put_row(f, folder, uid, BZ_FLAG_SEEN);
+	(void)put_row(f, put_folder(f, "Other", 1), 5, 0);
+	assert_int_equal(bz_store_next_unread(f->store, folder, 5, false, &found, NULL), 0);
+	assert_int_equal(found, low);
+	assert_int_equal(bz_store_next_unread(f->store, folder, 5, true, &found, NULL), 0);
+	assert_int_equal(found, high);
+	assert_int_equal(bz_store_next_unread(f->store, folder, 2, false, &found, NULL), 1);
+	assert_int_equal(bz_store_set_flags(f->store, folder, 9, BZ_FLAG_SEEN, NULL), 0);
+	assert_int_equal(bz_store_next_unread(f->store, folder, 5, true, &found, NULL), 1);
+}
+
 static void a_changed_validity_drops_the_rows(void **state)
 {
 	struct fixture *f = *state;
@@ -200,6 +218,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(rows_keep_their_ids),
 		CASE(ids_come_newest_first),
+		CASE(the_nearest_unread_is_found_on_either_side),
 		CASE(a_changed_validity_drops_the_rows),
 		CASE(a_rollback_leaves_nothing),
 		CASE(a_damaged_cache_is_made_anew),
