@@ -6,6 +6,7 @@ struct journal {
 	struct ui_view view;
 	GPtrArray *lines; /* char *, wrapped */
 	int width, top, page;
+	unsigned count; /* of the journal, when the lines were made */
 };
 
 static void wrap(struct ui_app *app, struct journal *j, int w)
@@ -21,6 +22,7 @@ static void wrap(struct ui_app *app, struct journal *j, int w)
 	if (j->lines->len == 0)
 		g_ptr_array_add(j->lines, g_strdup(_("Nothing was said yet.")));
 	j->width = w;
+	j->count = app->journal_count;
 	j->top = (int)j->lines->len; /* the end; drawing brings it into range */
 }
 
@@ -28,7 +30,7 @@ static void draw(struct ui_app *app, struct ui_view *view, const struct ui_rect 
 {
 	struct journal *j = (struct journal *)view;
 
-	if (j->width != r->w)
+	if (j->width != r->w || j->count != app->journal_count)
 		wrap(app, j, r->w);
 	ui_draw_clear(r);
 	ui_draw_text(r->y, r->x, r->w, UI_ACCENT, _(" Messages and errors of this session"));
