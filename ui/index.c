@@ -132,12 +132,16 @@ static void on_rows(struct ui_app *app, const struct bz_change *change)
 	}
 }
 
+/* Where mail is downloaded, this is only the beginning of it: the status line tells the rest. */
 static void say_what_came(struct ui_app *app)
 {
 	const struct ui_index *x = &app->index;
 	uint32_t n = x->exists - MIN(x->before, x->exists);
+	bool downloads = (x->account->caps & (BZ_CAP_REMOTE | BZ_CAP_LIVE)) == BZ_CAP_REMOTE;
 
-	if (n > 0)
+	if (downloads)
+		ui_say_nothing(app, false);
+	else if (n > 0)
 		ui_say(app, ngettext("%u new message.", "%u new messages.", n), n);
 	else
 		ui_say(app, _("Nothing new."));

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+enum detail { WITH_BAR, WITH_SIZE, COUNT_ONLY, CURRENT_ONLY };
+
 enum { MESSAGE_LINES = 4, JOURNAL_MAX = 500, BAR = 10 };
 
 /* --- messages --------------------------------------------------------------------------------------------------- */
@@ -16,10 +18,14 @@ static void write_journal(struct ui_app *app, const char *text)
 {
 	g_autoptr(GDateTime) now = g_date_time_new_now_local();
 	g_autofree char *clock = g_date_time_format(now, "%H:%M:%S");
+	g_autofree char *line = g_strdup_printf("%s  %s", clock, text);
+	guint n = app->journal->len;
 
+	if (n > 0 && strcmp(g_ptr_array_index(app->journal, n - 1), line) == 0)
+		return; /* several requests met the same */
 	if (app->journal->len >= JOURNAL_MAX)
 		g_ptr_array_remove_index(app->journal, 0);
-	g_ptr_array_add(app->journal, g_strdup_printf("%s  %s", clock, text));
+	g_ptr_array_add(app->journal, g_steal_pointer(&line));
 	app->journal_count++;
 }
 
@@ -130,7 +136,7 @@ void ui_draw_title(struct ui_app *app)
 	g_autofree char *help = g_strdup_printf("? %s ", _("help"));
 	int n = r->w < 60 ? 2 : bz_text_width(help);
 
-	ui_draw_text(r->y, r->x, r->w, UI_ACCENT, all);
+	ui_draw_text(r->y, r->x, r->w - n, UI_ACCENT, all);
 	ui_draw_text(r->y, r->x + r->w - n, n, UI_ACCENT, r->w < 60 ? "? " : help);
 }
 
@@ -184,23 +190,30 @@ static char *state_words(const struct ui_account *a, bool is_current)
 	return g_strdup("");
 }
 
-static char *size_words(uint64_t bytes)
+/* "1.2 of 4.6 MB" */
+static char *size_words(uint64_t bytes, uint64_t all)
 {
-	return bytes >= 1 << 20 ? g_strdup_printf("%.1f MB", (double)bytes / (1 << 20))
-				: g_strdup_printf("%u kB", (unsigned)((bytes + 1023) >> 10));
+	if (all >= 1 << 20)
+		return g_strdup_printf(_("%.1f of %.1f MB"), (double)bytes / (1 << 20), (double)all / (1 << 20));
+	return g_strdup_printf(
+		_("%u of %u kB"), (unsigned)((bytes + 1023) >> 10), (unsigned)((all + 1023) >> 10));
 }
 
-static char *progress_words(const struct ui_account *a)
+/* The less room, the less of it; the count always. */
+static char *progress_words(const struct ui_account *a, enum detail detail)
 {
-	g_autofree char *now = size_words(a->bytes);
-	g_autofree char *all = size_words(a->bytes_total);
+	g_autofree char *sizes = size_words(a->bytes, a->bytes_total);
 	char bar[BAR + 1];
 	uint64_t part = a->bytes_total > 0 ? MIN(a->bytes * BAR / a->bytes_total, BAR) : 0;
 
 	memset(bar, '-', BAR);
 	memset(bar, '#', part);
 	bar[BAR] = '\0';
-	return g_strdup_printf(_("downloading %u of %u, %s of %s [%s]"), a->done, a->total, now, all, bar);
+	if (detail == COUNT_ONLY)
+		return g_strdup_printf(_("downloading %u of %u"), a->done, a->total);
+	if (detail == WITH_SIZE)
+		return g_strdup_printf(_("downloading %u of %u, %s"), a->done, a->total, sizes);
+	return g_strdup_printf(_("downloading %u of %u, %s [%s]"), a->done, a->total, sizes, bar);
 }
 
 /* Current account first, then those that are doing or needing something. */
@@ -209,25 +222,45 @@ static bool is_news(const struct ui_account *a)
 	return a->total > 0 || (a->line != BZ_LINE_ONLINE && a->line != BZ_LINE_NONE);
 }
 
-static void add_account(GString *out, const struct ui_account *a, bool is_current)
+static void add_account(
+	GString *out, const struct ui_account *a, bool is_current, enum detail detail)
 {
 	g_autofree char *who = bz_text_clean(a->account->id, strlen(a->account->id), 0);
-	g_autofree char *words = a->total > 0 ? progress_words(a) : state_words(a, is_current);
+	g_autofree char *words = a->total > 0 ? progress_words(a, MIN(detail, COUNT_ONLY))
+					      : state_words(a, is_current);
 
 	if (words[0] != '\0')
 		g_string_append_printf(out, "%s%s %s", out->len > 0 ? "   " : " ", who, words);
 }
 
-static char *status_words(const struct ui_app *app)
+static char *status_in_detail(const struct ui_app *app, enum detail detail)
 {
 	GString *out = g_string_new(NULL);
 	const struct ui_account *current = app->index.account;
 
-	add_account(out, current, true);
-	for (int i = 0; i < app->n; i++)
+	add_account(out, current, true, detail);
+	for (int i = 0; i < app->n && detail != CURRENT_ONLY; i++)
 		if (&app->accounts[i] != current && is_news(&app->accounts[i]))
-			add_account(out, &app->accounts[i], false);
+			add_account(out, &app->accounts[i], false, detail);
 	return g_string_free(out, FALSE);
+}
+
+/* As much as fits in w cells. */
+static char *status_words(const struct ui_app *app, int w)
+{
+	char *words = status_in_detail(app, WITH_BAR);
+
+	for (int detail = WITH_SIZE; detail <= CURRENT_ONLY && bz_text_width(words) > w; detail++) {
+		g_free(words);
+		words = status_in_detail(app, (enum detail)detail);
+	}
+	return words;
+}
+
+/* Cells there are for them: where the rule is the line, it is seen at both ends. */
+static int status_room(int w)
+{
+	return w >= 100 || w < 60 ? w : w - 4;
 }
 
 /* How long an answer is being waited for, once it is long. */
@@ -265,7 +298,7 @@ static char *said(const struct ui_app *app)
 /* Cells the states need at the end of a line that is not as wide as 100. */
 static int state_cells(const struct ui_app *app, int w)
 {
-	g_autofree char *words = status_words(app);
+	g_autofree char *words = status_words(app, status_room(w));
 	int n = bz_text_width(words);
 
 	return n > 0 ? MIN(n, w - 4) + 4 : 0;
@@ -334,7 +367,7 @@ void ui_draw_status(struct ui_app *app)
 {
 	const struct ui_rect *m = &app->layout.message, *s = &app->layout.status;
 	g_autofree char *text = said(app);
-	g_autofree char *words = status_words(app);
+	g_autofree char *words = status_words(app, status_room(s->w));
 	bool is_error = app->message_is_error && g_strcmp0(text, app->message) == 0;
 
 	for (int y = m->y; app->layout.has_rule && y < m->y + m->h; y++)

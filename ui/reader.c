@@ -76,18 +76,13 @@ static void begin(struct ui_app *app)
 	fetch(app, BZ_FETCH_TEXT);
 }
 
-/* Where marks are the server's, being offline by choice is no news with every message read. */
-static bool can_mark(const struct ui_account *a)
-{
-	return (a->caps & BZ_CAP_LIVE) == 0 || a->line != BZ_LINE_CHOICE;
-}
-
+/* What was opened and is seen; a message that does not come stays unread. */
 static void mark_read(struct ui_app *app)
 {
 	const struct bz_summary *row = ui_index_selected(app);
 
-	if (row != NULL && (row->flags & BZ_FLAG_SEEN) == 0 &&
-		(app->index.account->caps & BZ_CAP_FLAGS) != 0 && can_mark(app->index.account))
+	if (row != NULL && row->row == app->reader.row && (row->flags & BZ_FLAG_SEEN) == 0 &&
+		(app->index.account->caps & BZ_CAP_FLAGS) != 0)
 		ui_index_toggle(app, BZ_FLAG_SEEN);
 }
 
@@ -100,7 +95,8 @@ void ui_reader_open(struct ui_app *app)
 	if (r->row == 0 || r->row != app->index.row || (r->message == NULL && r->fetch_request == 0))
 		begin(app);
 	r->top = 0;
-	mark_read(app);
+	if (r->message != NULL)
+		mark_read(app);
 	app->dirty = true;
 }
 
@@ -170,6 +166,8 @@ static void take_message(struct ui_app *app, struct bz_event *event)
 			ui_say_error(app, r->account, &event->err);
 		return;
 	}
+	if (r->open && r->message == NULL)
+		mark_read(app);
 	bz_message_unref(r->message);
 	r->message = g_steal_pointer(&event->message);
 	render(app);

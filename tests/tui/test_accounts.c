@@ -199,6 +199,33 @@ static void moving_on_a_slow_line_keeps_it(void **state)
 	leave(t);
 }
 
+static void what_was_not_seen_stays_unread(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t;
+
+	begin(f, folders, "good");
+	home(f, IMAP, true, "secret");
+	t = start(f, 24, 80);
+	term_wait(t, "6 unread of 60");
+	term_wait(t, "Casa online");
+	server_tell(f->s, "pause");
+	term_type(t, "\r"); /* letter 60 is unread */
+	term_wait(t, "Fetching");
+	term_type(t, "q");
+	term_wait(t, "Enter read");
+	server_tell(f->s, "resume");
+	term_type(t, "j\r");
+	term_wait(t, "Body of letter 59"); /* asked for after all that */
+	term_wait(t, "6 unread of 60");
+	term_type(t, "K");
+	term_wait(t, "Body of letter 60");
+	term_wait(t, "5 unread of 60");
+	term_type(t, "q");
+	term_wait(t, "Enter read");
+	leave(t);
+}
+
 static void what_did_not_come_comes_when_online_again(void **state)
 {
 	struct fixture *f = *state;
@@ -511,6 +538,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_list_is_there_before_the_line, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_unknown_certificate_is_asked_about, setup, teardown),
 		cmocka_unit_test_setup_teardown(moving_on_a_slow_line_keeps_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_was_not_seen_stays_unread, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			what_did_not_come_comes_when_online_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(
