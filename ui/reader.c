@@ -232,7 +232,8 @@ static void draw_head(struct ui_app *app, const struct ui_rect *rect)
 	if (row != NULL) {
 		from = bz_text_clean(row->from_name, strlen(row->from_name), 0);
 		addr = bz_text_clean(row->from_addr, strlen(row->from_addr), 0);
-		text = g_strdup_printf("%s%s<%s>", from, from[0] != '\0' ? " " : "", addr);
+		text = addr[0] == '\0' ? g_strdup(from)
+				       : g_strdup_printf("%s%s<%s>", from, from[0] != '\0' ? " " : "", addr);
 	}
 	ui_draw_rule(rect->y, rect->x, rect->w, UI_ACCENT, text);
 }
