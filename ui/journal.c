@@ -46,7 +46,9 @@ static void command(struct ui_app *app, struct ui_view *view, enum ui_command co
 {
 	struct journal *j = (struct journal *)view;
 
-	if (ui_move(command, MAX((int)j->lines->len - j->page, 0) + 1, j->page, &j->top))
+	int n = j->lines != NULL ? (int)j->lines->len : 0; /* keys can come before the first drawing */
+
+	if (ui_move(command, MAX(n - j->page, 0) + 1, j->page, &j->top))
 		return;
 	if (command == UI_BACK || command == UI_CANCEL || command == UI_OPEN)
 		ui_pop(app);

@@ -409,6 +409,26 @@ static void help_is_readable_in_a_small_window(void **state)
 	term_wait(t, "letter 40");
 }
 
+/* What is typed in one go meets views that were not drawn yet. */
+static void keys_come_before_the_drawing(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t = start(f, 24, 80, NULL);
+	static const char *const keys[] = {"Ejkq", "EG\014q", "?\033[6~\004\025\033", "\rjhHGq", "\r \tJKq"};
+
+	term_type(t, "jG\tE ");
+	term_type(t, "q");
+	term_wait(t, "40 messages");
+	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+		term_type(t, keys[i]);
+		term_type(t, "\014gg");
+		term_wait_cursor(t, 1);
+	}
+	term_wait(t, "letter 40");
+	term_type(t, "q");
+	assert_int_equal(term_exit(t, 1000), 0);
+}
+
 static void spanish_keys_are_spanish(void **state)
 {
 	struct fixture *f = *state;
@@ -453,6 +473,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_file_has_no_folders_and_is_looked_at_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(help_is_readable_in_a_small_window, setup, teardown),
+		cmocka_unit_test_setup_teardown(keys_come_before_the_drawing, setup, teardown),
 		cmocka_unit_test_setup_teardown(spanish_keys_are_spanish, setup, teardown),
 		cmocka_unit_test_setup_teardown(twice_ctrl_c_leaves, setup, teardown),
 		cmocka_unit_test_setup_teardown(nothing_of_a_message_is_a_command, setup, teardown),
