@@ -330,7 +330,7 @@ static const char *ago_form(int64_t s, int *n)
 	for (size_t i = 0;; i++)
 		if (s < steps[i].below) {
 			*n = (int)(s / steps[i].unit);
-			return ngettext(steps[i].one, steps[i].many, (unsigned long)*n);
+			return *n == 1 ? _(steps[i].one) : _(steps[i].many); /* no literals: no plural entry */
 		}
 }
 

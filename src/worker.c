@@ -848,6 +848,19 @@ void bz_worker_cancel(struct bz_worker *w, uint64_t id)
 	}
 }
 
+void bz_worker_drop(struct bz_worker *w, uint64_t id)
+{
+	struct bz_request *r;
+	struct bz_err err;
+
+	bz_err_set(&err, BZ_ERR_CANCELLED, BZ_CODE_NONE, _("Stopped."));
+	pthread_mutex_lock(&w->lock);
+	r = take_waiting(w, id);
+	pthread_mutex_unlock(&w->lock);
+	if (r != NULL)
+		complete(w, r, &err, NULL, NULL);
+}
+
 const char *bz_worker_cache_path(const struct bz_worker *w)
 {
 	return w->cache_path;

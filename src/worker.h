@@ -113,6 +113,9 @@ void bz_worker_destroy(struct bz_worker **worker);
 uint64_t bz_worker_submit(struct bz_worker *worker, struct bz_request *request);
 /* Cancel one request (0 = whatever runs or waits). */
 void bz_worker_cancel(struct bz_worker *worker, uint64_t id);
+/* Its answer is no longer wanted: cancelled while it waits, left alone once it runs, for stopping it
+ * would cost the line. */
+void bz_worker_drop(struct bz_worker *worker, uint64_t id);
 /* Path of cache.db, for the UI's READER store. Borrowed. */
 const char *bz_worker_cache_path(const struct bz_worker *worker);
 unsigned bz_worker_caps(const struct bz_worker *worker);

@@ -81,12 +81,30 @@ void ui_app_clear(struct ui_app *app)
 
 /* --- folders ---------------------------------------------------------------------------------------------------- */
 
+/* Inbox first, the other known ones, then the rest in the store's order. */
+static int by_role(gconstpointer a, gconstpointer b)
+{
+	static const int place[] = {
+		[BZ_ROLE_NONE] = 9,
+		[BZ_ROLE_INBOX] = 0,
+		[BZ_ROLE_DRAFTS] = 1,
+		[BZ_ROLE_SENT] = 2,
+		[BZ_ROLE_ARCHIVE] = 3,
+		[BZ_ROLE_TRASH] = 4,
+		[BZ_ROLE_JUNK] = 5,
+	};
+	const struct bz_folder *x = *(struct bz_folder *const *)a, *y = *(struct bz_folder *const *)b;
+
+	return place[x->role] - place[y->role];
+}
+
 void ui_app_load_folders(struct ui_account *a)
 {
 	GPtrArray *folders = bz_store_folders(a->store, NULL);
 
 	if (folders == NULL)
 		return;
+	g_ptr_array_sort(folders, by_role);
 	if (a->folders != NULL)
 		g_ptr_array_unref(a->folders);
 	a->folders = folders;
@@ -119,6 +137,11 @@ char *ui_app_folder_title(const struct bz_folder *f)
 	return bz_text_clean(name, strlen(name), 0);
 }
 
+bool ui_app_is_away(const struct ui_account *a)
+{
+	return (a->caps & BZ_CAP_REMOTE) != 0 && a->line != BZ_LINE_ONLINE;
+}
+
 struct ui_account *ui_app_current(struct ui_app *app)
 {
 	return app->index.account;
@@ -134,7 +157,7 @@ static bool is_asking(const struct ui_app *app)
 }
 
 /* A question of the account in view comes up by itself; keys typed before it were not meant for it. */
-static void ask(struct ui_app *app, struct ui_account *a)
+void ui_app_ask(struct ui_app *app, struct ui_account *a)
 {
 	if (a != ui_app_current(app) || is_asking(app))
 		return;
@@ -142,7 +165,16 @@ static void ask(struct ui_app *app, struct ui_account *a)
 		ui_push(app, ui_trust_new(a));
 	else if (a->line == BZ_LINE_ASK_PASSWORD)
 		ui_push(app, ui_password_new(a));
+	else
+		return;
 	(void)flushinp();
+}
+
+static void on_online(struct ui_app *app, struct ui_account *a)
+{
+	if (app->message_account == a)
+		ui_say_nothing(app, true); /* the error on screen was cured */
+	ui_reader_online(app, a);
 }
 
 static void on_line(struct ui_app *app, struct ui_account *a, const struct bz_event *event)
@@ -158,11 +190,11 @@ static void on_line(struct ui_app *app, struct ui_account *a, const struct bz_ev
 	if (event->cert != NULL)
 		a->cert = *event->cert;
 	if (event->line == BZ_LINE_ASK_TRUST || event->line == BZ_LINE_ASK_PASSWORD)
-		ask(app, a);
+		ui_app_ask(app, a);
 	else if (event->err.kind != BZ_ERR_NONE && event->err.kind != BZ_ERR_CANCELLED)
 		ui_say_error(app, a, &event->err);
-	else if (event->line == BZ_LINE_ONLINE && before != BZ_LINE_ONLINE && a == ui_app_current(app))
-		ui_say_nothing(app, true); /* the error on screen was cured */
+	else if (event->line == BZ_LINE_ONLINE && before != BZ_LINE_ONLINE)
+		on_online(app, a);
 }
 
 static void on_folders(struct ui_app *app, struct ui_account *a)
@@ -207,7 +239,8 @@ void ui_app_event(struct ui_app *app, struct bz_event *event)
 		break;
 	case BZ_EVENT_DONE: /* flags and answers: only failures are news; the line's own come by LINE */
 		if (event->err.kind == BZ_ERR_REFUSED || event->err.kind == BZ_ERR_LOCAL ||
-			event->err.kind == BZ_ERR_UNSUPPORTED)
+			event->err.kind == BZ_ERR_UNSUPPORTED ||
+			(event->err.kind == BZ_ERR_NET && a->line == BZ_LINE_CHOICE))
 			ui_say_error(app, a, &event->err);
 		break;
 	case BZ_EVENT_ROWS:

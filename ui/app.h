@@ -49,6 +49,7 @@ struct ui_index {
 	uint32_t exists, unseen;
 	struct bz_listing *listing; /* NULL until the worker made it */
 	uint64_t open_request, listing_request, refresh_request;
+	uint32_t before;        /* the refresh: how many there were */
 	uint32_t pos, top;
 	uint32_t row;           /* the selected message; 0 = none or a hole */
 	int page;               /* messages that fit, as drawn last */
@@ -89,7 +90,9 @@ struct ui_app {
 	/* the line that speaks */
 	char *message;          /* cleaned; NULL = nothing */
 	bool message_is_error;  /* stays until Esc */
+	const struct ui_account *message_account; /* whose error; NULL = nobody's */
 	GPtrArray *journal;     /* char *: "18:40  text" */
+	unsigned journal_count; /* of all lines ever written */
 	unsigned prefix;        /* 'g' was typed */
 	int64_t interrupted;    /* monotonic us of the last Ctrl-C */
 	bool dirty, full_redraw;
@@ -107,6 +110,10 @@ struct ui_account *ui_app_current(struct ui_app *app);
 /* Read the account's folders again. */
 void ui_app_load_folders(struct ui_account *account);
 const struct bz_folder *ui_app_folder(const struct ui_account *account, const char *name);
+/* It has a line, and the line is not up. */
+bool ui_app_is_away(const struct ui_account *account);
+/* Its question about a certificate or a password comes up, if it is in view and has one. */
+void ui_app_ask(struct ui_app *app, struct ui_account *account);
 /* What a folder is called: its role's name in the person's language, else its own, cleaned. */
 char *ui_app_folder_title(const struct bz_folder *folder);
 
@@ -143,8 +150,12 @@ void ui_index_date(int64_t date, int64_t received, int64_t now, char out[32]);
 /* reader.c */
 void ui_reader_open(struct ui_app *app);
 void ui_reader_preview(struct ui_app *app);
+/* Would a message be asked for now? */
+bool ui_reader_can_fetch(const struct ui_account *account);
 void ui_reader_tick(struct ui_app *app);
 void ui_reader_close(struct ui_app *app);
+/* The account is online again: what did not come is asked for once more. */
+void ui_reader_online(struct ui_app *app, const struct ui_account *account);
 bool ui_reader_event(struct ui_app *app, struct bz_event *event);
 void ui_reader_draw(struct ui_app *app, const struct ui_rect *rect);
 void ui_reader_command(struct ui_app *app, enum ui_command command);
@@ -155,6 +166,8 @@ void ui_sidebar_draw(struct ui_app *app, const struct ui_rect *rect);
 void ui_sidebar_command(struct ui_app *app, enum ui_command command);
 /* Put the sidebar's cursor on the folder in view. */
 void ui_sidebar_follow(struct ui_app *app);
+/* Back to what was in front of it. */
+void ui_sidebar_leave(struct ui_app *app);
 void ui_sidebar_next_folder(struct ui_app *app, int by);
 
 /* main_view.c: keys of the main screen, and drawing all of it */

@@ -16,9 +16,11 @@ enum ui_context {
 	UI_IN_TRUST = 1 << 6,
 	UI_IN_PASSWORD = 1 << 7,
 	UI_IN_MAIN = UI_IN_SIDEBAR | UI_IN_INDEX | UI_IN_READER,
-	UI_IN_LISTS = UI_IN_SIDEBAR | UI_IN_INDEX | UI_IN_PICKER | UI_IN_HELP | UI_IN_JOURNAL,
+	UI_IN_LISTS = UI_IN_SIDEBAR | UI_IN_INDEX | UI_IN_PICKER | UI_IN_HELP | UI_IN_JOURNAL |
+		UI_IN_TRUST,
 	UI_IN_ALL = 0xff,
-	UI_NOT_IN_FILE = 1 << 8 /* needs an account: no hint, no help in `buzon FILE` */
+	UI_NOT_IN_FILE = 1 << 8, /* needs an account: no hint, no help in `buzon FILE` */
+	UI_ONLY_IN_FILE = 1 << 9
 };
 
 enum ui_command {
@@ -70,7 +72,7 @@ struct ui_command_info {
 	enum ui_command command;
 	unsigned contexts;
 	const char *name;  /* English, stable */
-	const char *keys;  /* for people: "j, Down" */
+	const char *keys;  /* for people: "j, Down"; N_() where it has words */
 	const char *hint;  /* one word for the hint bar, N_(); NULL = not there */
 	const char *about; /* one line for help, N_() */
 };
@@ -88,7 +90,7 @@ bool ui_command_is_prefix(unsigned context, unsigned key, bool is_function);
 bool ui_command_is_here(const struct ui_command_info *command, unsigned context, bool is_file);
 /* "Enter read  c folder ..." of a context in at most w cells; the caller frees. */
 char *ui_command_hints(unsigned context, bool is_file, int w);
-/* "g first  i Inbox ..." after the prefix; the caller frees. */
-char *ui_command_after_prefix(void);
+/* "g first  i Inbox ...": what may follow the prefix here; the caller frees. */
+char *ui_command_after_prefix(unsigned context, bool is_file);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { KEYS_W = 14 };
+enum { KEYS_W = 16, NARROW = 60 };
 
 struct help {
 	struct ui_view view;
@@ -21,7 +21,7 @@ static bool fits(const struct help *h, const struct ui_command_info *c)
 
 	if (!ui_command_is_here(c, h->about, h->is_file))
 		return false;
-	all = g_strdup_printf("%s %s %s", c->keys, c->name, _(c->about));
+	all = g_strdup_printf("%s %s %s", _(c->keys), c->name, _(c->about));
 	low = g_utf8_casefold(all, -1);
 	want = g_utf8_casefold(h->filter->str, -1);
 	return strstr(low, want) != NULL;
@@ -32,8 +32,18 @@ static void draw_command(const struct ui_command_info *c, int y, int x, int w, b
 	enum ui_role role = selected ? UI_SELECTION : UI_TEXT;
 
 	ui_draw_text(y, x, 2, role, "");
-	ui_draw_text(y, x + 2, KEYS_W, selected ? role : UI_ACCENT, c->keys);
+	ui_draw_text(y, x + 2, KEYS_W, selected ? role : UI_ACCENT, _(c->keys));
 	ui_draw_text(y, x + 2 + KEYS_W, w - KEYS_W - 2, role, _(c->about));
+}
+
+/* Keys, and below them what they do. */
+static void draw_tall(const struct ui_command_info *c, int y, int x, int w, bool selected)
+{
+	g_autofree char *keys = g_strdup_printf("  %s", _(c->keys));
+	g_autofree char *about = g_strdup_printf("    %s", _(c->about));
+
+	ui_draw_text(y, x, w, selected ? UI_SELECTION : UI_ACCENT, keys);
+	ui_draw_text(y + 1, x, w, selected ? UI_SELECTION : UI_TEXT, about);
 }
 
 static void draw(struct ui_app *app, struct ui_view *view, const struct ui_rect *r)
@@ -42,20 +52,22 @@ static void draw(struct ui_app *app, struct ui_view *view, const struct ui_rect 
 	size_t n;
 	const struct ui_command_info *all = ui_commands(&n);
 	g_autofree char *head = g_strdup_printf(_(" Keys. Type to filter: %s"), h->filter->str);
-	int at = 0;
+	int at = 0, tall = r->w < NARROW ? 2 : 1;
 
 	h->is_file = app->is_file;
 	ui_draw_clear(r);
 	ui_draw_text(r->y, r->x, r->w, UI_ACCENT, head);
-	h->page = r->h - 1;
+	h->page = MAX((r->h - 1) / tall, 1);
 	h->top = ui_scroll(h->top, h->pos, h->n > 0 ? h->n : 1000, h->page);
 	for (size_t i = 0; i < n; i++) {
 		if (!fits(h, &all[i]))
 			continue;
 		if (at >= h->top && at < h->top + h->page) {
-			draw_command(&all[i], r->y + 1 + at - h->top, r->x, r->w, at == h->pos);
+			int y = r->y + 1 + (at - h->top) * tall;
+
+			(tall == 2 ? draw_tall : draw_command)(&all[i], y, r->x, r->w, at == h->pos);
 			if (at == h->pos)
-				ui_draw_cursor(r->y + 1 + at - h->top, r->x);
+				ui_draw_cursor(y, r->x);
 		}
 		at++;
 	}

@@ -36,8 +36,10 @@ static struct bz_request *request(const struct ui_index *x, enum bz_request_kind
 void ui_index_open(struct ui_app *app, struct ui_account *account, const struct bz_folder *folder)
 {
 	struct ui_index *x = &app->index;
+	bool is_other = x->account != account;
 
-	ui_reader_close(app);
+	if (app->reader.fetch_request != 0)
+		bz_worker_drop(app->reader.account->worker, app->reader.fetch_request);
 	ui_reader_clear(&app->reader);
 	ui_index_clear(x);
 	x->account = account;
@@ -52,12 +54,15 @@ void ui_index_open(struct ui_app *app, struct ui_account *account, const struct 
 	app->focus = UI_IN_INDEX;
 	app->dirty = true;
 	ui_sidebar_follow(app);
+	if (is_other)
+		ui_app_ask(app, account);
 }
 
 void ui_index_refresh(struct ui_app *app)
 {
 	struct ui_index *x = &app->index;
 
+	x->before = x->exists;
 	x->refresh_request = bz_worker_submit(x->account->worker, request(x, BZ_REQ_REFRESH));
 }
 
@@ -125,6 +130,21 @@ static void on_rows(struct ui_app *app, const struct bz_change *change)
 	}
 }
 
+/* Where mail is downloaded, this is only the beginning of it: the status line tells the rest. */
+static void say_what_came(struct ui_app *app)
+{
+	const struct ui_index *x = &app->index;
+	uint32_t n = x->exists - MIN(x->before, x->exists);
+	bool downloads = (x->account->caps & (BZ_CAP_REMOTE | BZ_CAP_LIVE)) == BZ_CAP_REMOTE;
+
+	if (downloads)
+		ui_say_nothing(app, false);
+	else if (n > 0)
+		ui_say(app, ngettext("%u new message.", "%u new messages.", n), n);
+	else
+		ui_say(app, _("Nothing new."));
+}
+
 bool ui_index_event(struct ui_app *app, struct bz_event *event)
 {
 	struct ui_index *x = &app->index;
@@ -145,9 +165,10 @@ bool ui_index_event(struct ui_app *app, struct bz_event *event)
 			ui_say_error(app, x->account, &event->err);
 		return true;
 	}
-	if (event->request == x->refresh_request && event->err.kind == BZ_ERR_NONE) {
+	if (event->request == x->refresh_request) {
 		x->refresh_request = 0;
-		ui_say_nothing(app, false);
+		if (event->err.kind == BZ_ERR_NONE)
+			say_what_came(app);
 	}
 	return false;
 }
@@ -204,8 +225,9 @@ static void draw_empty(struct ui_app *app, const struct ui_rect *r)
 	bool loading = app->index.listing == NULL || a->line == BZ_LINE_CONNECTING || a->total > 0;
 
 	ui_draw_clear(r);
-	ui_draw_text(r->y, r->x, r->w, UI_DIM, loading ? _("  Looking for messages...")
-						       : _("  No messages here."));
+	ui_draw_text(r->y, r->x, r->w, UI_DIM, loading	 ? _("  Looking for messages...")
+			     : ui_app_is_away(a) ? _("  Nothing is here yet.")
+						 : _("  No messages here."));
 	ui_draw_cursor(r->y, r->x);
 }
 

@@ -56,7 +56,14 @@ static const char *who(const struct bz_summary *row, enum bz_folder_role role)
 {
 	if ((role == BZ_ROLE_SENT || role == BZ_ROLE_DRAFTS) && row->to[0] != '\0')
 		return row->to;
-	return row->from_name[0] != '\0' ? row->from_name : row->from_addr;
+	if (row->from_name[0] != '\0')
+		return row->from_name;
+	return row->from_addr[0] != '\0' ? row->from_addr : _("(no sender)");
+}
+
+static const char *what(const struct bz_summary *row)
+{
+	return row->subject[0] != '\0' ? row->subject : _("(no subject)");
 }
 
 static void right_aligned(int y, int x, int w, enum ui_role role, const char *text)
@@ -80,7 +87,7 @@ static void draw_wide(const struct bz_summary *row, enum bz_folder_role folder, 
 	ui_draw_text(y, x + 11, 2, role, "");
 	ui_draw_foreign(y, x + FIXED_W, sender, role, who(row, folder));
 	ui_draw_text(y, x + FIXED_W + sender, 2, role, (row->flags & BZ_FLAG_ATTACH) != 0 ? "@" : "");
-	ui_draw_foreign(y, x + FIXED_W + sender + 2, rest, role, row->subject);
+	ui_draw_foreign(y, x + FIXED_W + sender + 2, rest, role, what(row));
 }
 
 static void draw_narrow(const struct bz_summary *row, enum bz_folder_role folder, int y, int x, int w,
@@ -100,9 +107,9 @@ static void draw_narrow(const struct bz_summary *row, enum bz_folder_role folder
 	ui_draw_text(y + 1, x, 3, role, "");
 	if ((row->flags & BZ_FLAG_ATTACH) != 0) {
 		ui_draw_text(y + 1, x + 3, 2, role, "@");
-		ui_draw_foreign(y + 1, x + 5, w - 5, role, row->subject);
+		ui_draw_foreign(y + 1, x + 5, w - 5, role, what(row));
 	} else {
-		ui_draw_foreign(y + 1, x + 3, w - 3, role, row->subject);
+		ui_draw_foreign(y + 1, x + 3, w - 3, role, what(row));
 	}
 }
 

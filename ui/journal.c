@@ -6,6 +6,7 @@ struct journal {
 	struct ui_view view;
 	GPtrArray *lines; /* char *, wrapped */
 	int width, top, page;
+	unsigned count; /* of the journal, when the lines were made */
 };
 
 static void wrap(struct ui_app *app, struct journal *j, int w)
@@ -21,6 +22,7 @@ static void wrap(struct ui_app *app, struct journal *j, int w)
 	if (j->lines->len == 0)
 		g_ptr_array_add(j->lines, g_strdup(_("Nothing was said yet.")));
 	j->width = w;
+	j->count = app->journal_count;
 	j->top = (int)j->lines->len; /* the end; drawing brings it into range */
 }
 
@@ -28,7 +30,7 @@ static void draw(struct ui_app *app, struct ui_view *view, const struct ui_rect 
 {
 	struct journal *j = (struct journal *)view;
 
-	if (j->width != r->w)
+	if (j->width != r->w || j->count != app->journal_count)
 		wrap(app, j, r->w);
 	ui_draw_clear(r);
 	ui_draw_text(r->y, r->x, r->w, UI_ACCENT, _(" Messages and errors of this session"));
@@ -43,8 +45,9 @@ static void draw(struct ui_app *app, struct ui_view *view, const struct ui_rect 
 static void command(struct ui_app *app, struct ui_view *view, enum ui_command command)
 {
 	struct journal *j = (struct journal *)view;
+	int n = j->lines != NULL ? (int)j->lines->len : 0; /* keys can come before the first drawing */
 
-	if (ui_move(command, MAX((int)j->lines->len - j->page, 0) + 1, j->page, &j->top))
+	if (ui_move(command, MAX(n - j->page, 0) + 1, j->page, &j->top))
 		return;
 	if (command == UI_BACK || command == UI_CANCEL || command == UI_OPEN)
 		ui_pop(app);

@@ -54,16 +54,15 @@ static void suspend(struct ui_app *app)
 	app->full_redraw = app->dirty = true;
 }
 
+/* One thing at a time: an error that is put away stops nothing. */
 static void cancel(struct ui_app *app)
 {
-	bool was_error = app->message_is_error;
-
-	if (was_error)
+	if (app->message_is_error)
 		ui_say_nothing(app, true);
-	if (is_busy(app) || (!was_error && app->focus == UI_IN_INDEX && is_filling(app)))
+	else if (is_busy(app) || (app->focus == UI_IN_INDEX && is_filling(app)))
 		cancel_network(app);
 	else if (app->focus == UI_IN_SIDEBAR)
-		app->focus = app->reader.open ? UI_IN_READER : UI_IN_INDEX;
+		ui_sidebar_leave(app);
 }
 
 /* --- commands of the main screen ------------------------------------------------------------------------------------ */
@@ -87,9 +86,7 @@ static void get_mail(struct ui_app *app)
 {
 	struct ui_account *a = app->index.account;
 
-	if (app->is_file)
-		ui_say(app, _("This file is opened for reading only."));
-	else if (a->line == BZ_LINE_ASK_TRUST)
+	if (a->line == BZ_LINE_ASK_TRUST)
 		ui_push(app, ui_trust_new(a));
 	else if (a->line == BZ_LINE_ASK_PASSWORD)
 		ui_push(app, ui_password_new(a));
@@ -113,20 +110,27 @@ static void toggle_offline(struct ui_app *app)
 	bz_worker_submit(a->worker, r);
 }
 
+static bool has_folders(struct ui_app *app)
+{
+	if (app->is_file)
+		ui_say(app, _("A file has no folders."));
+	return !app->is_file;
+}
+
 static void toggle_sidebar(struct ui_app *app)
 {
 	bool narrow = app->layout.title.w < 100;
 
-	if (app->is_file)
-		ui_say(app, _("A file has no folders."));
-	else if (narrow)
-		app->focus = app->focus != UI_IN_SIDEBAR ? UI_IN_SIDEBAR
-			     : app->reader.open		 ? UI_IN_READER
-							 : UI_IN_INDEX;
-	else
+	if (!has_folders(app))
+		return;
+	if (!narrow)
 		app->want_sidebar = !app->want_sidebar;
+	else if (app->focus != UI_IN_SIDEBAR)
+		app->focus = UI_IN_SIDEBAR;
+	else
+		ui_sidebar_leave(app);
 	if (!app->want_sidebar && app->focus == UI_IN_SIDEBAR)
-		app->focus = UI_IN_INDEX;
+		ui_sidebar_leave(app);
 	ui_sidebar_follow(app);
 }
 
@@ -140,6 +144,8 @@ static bool run_common(struct ui_app *app, enum ui_command command)
 		ui_push(app, ui_help_new(app->focus));
 		return true;
 	case UI_FOLDER:
+		if (!has_folders(app))
+			return true;
 		ui_push(app, ui_picker_new(app));
 		return true;
 	case UI_JOURNAL:
@@ -166,7 +172,8 @@ static bool run_go(struct ui_app *app, enum ui_command command)
 
 	if (command < UI_GO_INBOX || command > UI_GO_TRASH)
 		return false;
-	go_to_role(app, roles[command - UI_GO_INBOX]);
+	if (has_folders(app))
+		go_to_role(app, roles[command - UI_GO_INBOX]);
 	return true;
 }
 
@@ -174,14 +181,16 @@ static void run_main(struct ui_app *app, enum ui_command command)
 {
 	if (run_common(app, command) || run_go(app, command))
 		return;
-	if (app->focus != UI_IN_READER && (command == UI_NEXT || command == UI_PREVIOUS))
-		ui_sidebar_next_folder(app, command == UI_NEXT ? 1 : -1);
-	else if (app->focus == UI_IN_SIDEBAR)
+	if (app->focus != UI_IN_READER && (command == UI_NEXT || command == UI_PREVIOUS)) {
+		if (has_folders(app))
+			ui_sidebar_next_folder(app, command == UI_NEXT ? 1 : -1);
+	} else if (app->focus == UI_IN_SIDEBAR) {
 		ui_sidebar_command(app, command);
-	else if (app->focus == UI_IN_READER)
+	} else if (app->focus == UI_IN_READER) {
 		ui_reader_command(app, command);
-	else
+	} else {
 		ui_index_command(app, command);
+	}
 }
 
 /* --- keys ------------------------------------------------------------------------------------------------------------ */
@@ -241,6 +250,10 @@ void ui_main_key(struct ui_app *app, unsigned key, bool is_function)
 		app->prefix = key;
 		return;
 	}
+	if (app->prefix != 0 && key == 27 && !is_function) {
+		app->prefix = 0;
+		return;
+	}
 	command = ui_command_of(context, key, is_function, app->prefix);
 	app->prefix = 0;
 	if (command != UI_INTERRUPT)
@@ -296,11 +309,17 @@ void ui_main_draw(struct ui_app *app)
 	if (top != NULL) {
 		struct ui_rect all = {0, 0, app->layout.message.y, COLS};
 
+		if (app->layout.hints.w == 0) { /* its keys are seen in the smallest window, too */
+			all.h--;
+			app->layout.hints = (struct ui_rect){all.h, 0, 1, COLS};
+		}
 		top->draw(app, top, &all);
 	} else {
 		draw_panes(app);
 	}
 	ui_draw_status(app);
+	if (app->layout.hints.w == 0 && app->prefix != 0)
+		app->layout.hints = app->layout.status;
 	ui_draw_hints(app);
 	if (app->layout.reader_shares && !shared && app->reader.message == NULL)
 		ui_reader_preview(app);

@@ -8,7 +8,9 @@
 #include <string.h>
 #include <time.h>
 
-enum { MESSAGE_LINES = 3, JOURNAL_MAX = 500, BAR = 10 };
+enum detail { WITH_BAR, WITH_SIZE, COUNT_ONLY, CURRENT_ONLY };
+
+enum { MESSAGE_LINES = 4, JOURNAL_MAX = 500, BAR = 10 };
 
 /* --- messages --------------------------------------------------------------------------------------------------- */
 
@@ -16,13 +18,18 @@ static void write_journal(struct ui_app *app, const char *text)
 {
 	g_autoptr(GDateTime) now = g_date_time_new_now_local();
 	g_autofree char *clock = g_date_time_format(now, "%H:%M:%S");
+	g_autofree char *line = g_strdup_printf("%s  %s", clock, text);
+	guint n = app->journal->len;
 
+	if (n > 0 && strcmp(g_ptr_array_index(app->journal, n - 1), line) == 0)
+		return; /* several requests met the same */
 	if (app->journal->len >= JOURNAL_MAX)
 		g_ptr_array_remove_index(app->journal, 0);
-	g_ptr_array_add(app->journal, g_strdup_printf("%s  %s", clock, text));
+	g_ptr_array_add(app->journal, g_steal_pointer(&line));
+	app->journal_count++;
 }
 
-static void say(struct ui_app *app, const char *text, bool is_error)
+static void say(struct ui_app *app, const char *text, const struct ui_account *a, bool is_error)
 {
 	char *clean = bz_text_clean(text, strlen(text), 0);
 
@@ -35,6 +42,7 @@ static void say(struct ui_app *app, const char *text, bool is_error)
 	g_free(app->message);
 	app->message = clean;
 	app->message_is_error = is_error;
+	app->message_account = a;
 }
 
 void ui_say(struct ui_app *app, const char *fmt, ...)
@@ -45,21 +53,47 @@ void ui_say(struct ui_app *app, const char *fmt, ...)
 	va_start(args, fmt);
 	text = g_strdup_vprintf(fmt, args);
 	va_end(args);
-	say(app, text, false);
+	say(app, text, NULL, false);
+}
+
+/* The keys that help, of the account in view. */
+static const char *next_step(const struct ui_account *a, const struct bz_err *err)
+{
+	if ((a->caps & BZ_CAP_REMOTE) == 0)
+		return "";
+	switch (err->kind) {
+	case BZ_ERR_NET:
+	case BZ_ERR_TIMEOUT:
+	case BZ_ERR_TLS:
+	case BZ_ERR_PROTO:
+		return _("  $ try now, w work offline");
+	case BZ_ERR_TRUST:
+		return _("  $ look at it, w work offline");
+	case BZ_ERR_LOCAL:
+		return _("  $ try again");
+	default:
+		return "";
+	}
 }
 
 void ui_say_error(struct ui_app *app, const struct ui_account *a, const struct bz_err *err)
 {
-	GString *text = g_string_new(NULL);
+	bool is_current = a == ui_app_current(app);
+	GString *text;
 
-	if (a != NULL && a != ui_app_current(app))
+	if (err->kind == BZ_ERR_NET && a->line == BZ_LINE_CHOICE) { /* as the person wished */
+		ui_say(app, "%s", err->text);
+		return;
+	}
+	text = g_string_new(NULL);
+	if (!is_current)
 		g_string_append_printf(text, "%s: ", a->account->id);
 	g_string_append(text, err->text);
 	if (err->server[0] != '\0')
 		g_string_append_printf(text, _(" The server said: \"%s\"."), err->server);
-	if (err->kind == BZ_ERR_NET || err->kind == BZ_ERR_TIMEOUT)
-		g_string_append(text, _("  $ try now, w work offline"));
-	say(app, text->str, true);
+	if (is_current)
+		g_string_append(text, next_step(a, err));
+	say(app, text->str, a, true);
 	g_string_free(text, TRUE);
 }
 
@@ -69,21 +103,8 @@ void ui_say_nothing(struct ui_app *app, bool errors_too)
 		return;
 	g_clear_pointer(&app->message, g_free);
 	app->message_is_error = false;
+	app->message_account = NULL;
 	app->dirty = true;
-}
-
-/* Narrow windows have the state below the error, in a line more. */
-int ui_message_lines(const struct ui_app *app, int h, int w)
-{
-	GPtrArray *lines;
-	int n;
-
-	if (app->message == NULL || !app->message_is_error)
-		return 1;
-	lines = ui_draw_wrap(app->message, MAX(w - 6, 10));
-	n = (int)lines->len;
-	g_ptr_array_unref(lines);
-	return CLAMP(n + (w < 100), 1, MAX(MIN(h / 3, MESSAGE_LINES + 1), 1));
 }
 
 /* --- title ------------------------------------------------------------------------------------------------------- */
@@ -92,7 +113,7 @@ static char *counts(const struct ui_app *app, bool is_short)
 {
 	const struct ui_index *x = &app->index;
 
-	if (x->exists == 0 && x->listing == NULL)
+	if (x->exists == 0 && (x->listing == NULL || ui_app_is_away(x->account)))
 		return g_strdup("");
 	if (is_short)
 		return x->unseen > 0 ? g_strdup_printf(_("%u new"), x->unseen) : g_strdup("");
@@ -115,7 +136,7 @@ void ui_draw_title(struct ui_app *app)
 	g_autofree char *help = g_strdup_printf("? %s ", _("help"));
 	int n = r->w < 60 ? 2 : bz_text_width(help);
 
-	ui_draw_text(r->y, r->x, r->w, UI_ACCENT, all);
+	ui_draw_text(r->y, r->x, r->w - n, UI_ACCENT, all);
 	ui_draw_text(r->y, r->x + r->w - n, n, UI_ACCENT, r->w < 60 ? "? " : help);
 }
 
@@ -143,7 +164,7 @@ static char *offline_words(const struct ui_account *a)
 	return g_strdup_printf(_("offline %s, retry in %d s"), since, (int)MAX(left, 0));
 }
 
-static char *state_words(const struct ui_account *a)
+static char *state_words(const struct ui_account *a, bool is_current)
 {
 	int seconds = (int)MAX(now_s() - a->since, 0);
 
@@ -160,32 +181,39 @@ static char *state_words(const struct ui_account *a)
 	case BZ_LINE_CHOICE:
 		return g_strdup(_("offline by choice, w online"));
 	case BZ_LINE_ASK_TRUST:
-		return g_strdup(_("certificate? $ look"));
+		return g_strdup(is_current ? _("certificate? $ look") : _("certificate? c go there"));
 	case BZ_LINE_ASK_PASSWORD:
-		return g_strdup(_("password? $ type it"));
+		return g_strdup(is_current ? _("password? $ type it") : _("password? c go there"));
 	case BZ_LINE_ERROR:
 		return g_strdup(_("error, E"));
 	}
 	return g_strdup("");
 }
 
-static char *size_words(uint64_t bytes)
+/* "1.2 of 4.6 MB" */
+static char *size_words(uint64_t bytes, uint64_t all)
 {
-	return bytes >= 1 << 20 ? g_strdup_printf("%.1f MB", (double)bytes / (1 << 20))
-				: g_strdup_printf("%u kB", (unsigned)((bytes + 1023) >> 10));
+	if (all >= 1 << 20)
+		return g_strdup_printf(_("%.1f of %.1f MB"), (double)bytes / (1 << 20), (double)all / (1 << 20));
+	return g_strdup_printf(
+		_("%u of %u kB"), (unsigned)((bytes + 1023) >> 10), (unsigned)((all + 1023) >> 10));
 }
 
-static char *progress_words(const struct ui_account *a)
+/* The less room, the less of it; the count always. */
+static char *progress_words(const struct ui_account *a, enum detail detail)
 {
-	g_autofree char *now = size_words(a->bytes);
-	g_autofree char *all = size_words(a->bytes_total);
+	g_autofree char *sizes = size_words(a->bytes, a->bytes_total);
 	char bar[BAR + 1];
 	uint64_t part = a->bytes_total > 0 ? MIN(a->bytes * BAR / a->bytes_total, BAR) : 0;
 
 	memset(bar, '-', BAR);
 	memset(bar, '#', part);
 	bar[BAR] = '\0';
-	return g_strdup_printf(_("downloading %u of %u, %s of %s [%s]"), a->done, a->total, now, all, bar);
+	if (detail == COUNT_ONLY)
+		return g_strdup_printf(_("downloading %u of %u"), a->done, a->total);
+	if (detail == WITH_SIZE)
+		return g_strdup_printf(_("downloading %u of %u, %s"), a->done, a->total, sizes);
+	return g_strdup_printf(_("downloading %u of %u, %s [%s]"), a->done, a->total, sizes, bar);
 }
 
 /* Current account first, then those that are doing or needing something. */
@@ -194,31 +222,51 @@ static bool is_news(const struct ui_account *a)
 	return a->total > 0 || (a->line != BZ_LINE_ONLINE && a->line != BZ_LINE_NONE);
 }
 
-static void add_account(GString *out, const struct ui_account *a)
+static void add_account(
+	GString *out, const struct ui_account *a, bool is_current, enum detail detail)
 {
 	g_autofree char *who = bz_text_clean(a->account->id, strlen(a->account->id), 0);
-	g_autofree char *words = a->total > 0 ? progress_words(a) : state_words(a);
+	g_autofree char *words = a->total > 0 ? progress_words(a, MIN(detail, COUNT_ONLY))
+					      : state_words(a, is_current);
 
 	if (words[0] != '\0')
 		g_string_append_printf(out, "%s%s %s", out->len > 0 ? "   " : " ", who, words);
 }
 
-static char *status_words(struct ui_app *app)
+static char *status_in_detail(const struct ui_app *app, enum detail detail)
 {
 	GString *out = g_string_new(NULL);
-	const struct ui_account *current = ui_app_current(app);
+	const struct ui_account *current = app->index.account;
 
-	add_account(out, current);
-	for (int i = 0; i < app->n; i++)
+	add_account(out, current, true, detail);
+	for (int i = 0; i < app->n && detail != CURRENT_ONLY; i++)
 		if (&app->accounts[i] != current && is_news(&app->accounts[i]))
-			add_account(out, &app->accounts[i]);
+			add_account(out, &app->accounts[i], false, detail);
 	return g_string_free(out, FALSE);
 }
 
-/* How long an answer is being waited for, once it is long. */
-static char *waiting_words(struct ui_app *app)
+/* As much as fits in w cells. */
+static char *status_words(const struct ui_app *app, int w)
 {
-	const struct ui_account *a = ui_app_current(app);
+	char *words = status_in_detail(app, WITH_BAR);
+
+	for (int detail = WITH_SIZE; detail <= CURRENT_ONLY && bz_text_width(words) > w; detail++) {
+		g_free(words);
+		words = status_in_detail(app, (enum detail)detail);
+	}
+	return words;
+}
+
+/* Cells there are for them: where the rule is the line, it is seen at both ends. */
+static int status_room(int w)
+{
+	return w >= 100 || w < 60 ? w : w - 4;
+}
+
+/* How long an answer is being waited for, once it is long. */
+static char *waiting_words(const struct ui_app *app)
+{
+	const struct ui_account *a = app->index.account;
 	bool fetching = app->reader.fetch_request != 0 && app->reader.message == NULL;
 	int64_t since = fetching ? (g_get_monotonic_time() - app->reader.asked) / G_USEC_PER_SEC
 			: a->line == BZ_LINE_CONNECTING ? now_s() - a->since
@@ -239,71 +287,122 @@ static enum ui_role state_role(const struct ui_account *a)
 								  : UI_WARN;
 }
 
-static void draw_error(struct ui_app *app)
+/* What the line that speaks says now, or NULL; the caller frees. */
+static char *said(const struct ui_app *app)
+{
+	char *waiting = waiting_words(app);
+
+	return waiting != NULL ? waiting : g_strdup(app->message);
+}
+
+/* Cells the states need at the end of a line that is not as wide as 100. */
+static int state_cells(const struct ui_app *app, int w)
+{
+	g_autofree char *words = status_words(app, status_room(w));
+	int n = bz_text_width(words);
+
+	return n > 0 ? MIN(n, w - 4) + 4 : 0;
+}
+
+/* Does it fit in one line, beside the states where they share it? */
+static bool fits_one_line(const struct ui_app *app, const char *text, int w)
+{
+	int taken = w >= 100 ? 0 : w < 60 ? -6 : state_cells(app, w);
+
+	return !(app->message_is_error && w < 100) && bz_text_width(text) <= w - 6 - taken;
+}
+
+int ui_message_lines(const struct ui_app *app, int h, int w)
+{
+	g_autofree char *text = said(app);
+	GPtrArray *lines;
+	int n;
+
+	if (text == NULL || fits_one_line(app, text, w))
+		return 1;
+	lines = ui_draw_wrap(text, MAX(w - 6, 10));
+	n = (int)lines->len;
+	g_ptr_array_unref(lines);
+	return CLAMP(n + (w < 100), 1, MAX(MIN(h / 2, MESSAGE_LINES + 1), 1));
+}
+
+static void draw_said(const struct ui_app *app, const char *text, enum ui_role role)
 {
 	const struct ui_rect *m = &app->layout.message;
-	GPtrArray *lines = ui_draw_wrap(app->message, MAX(m->w - 6, 10));
+	GPtrArray *lines = ui_draw_wrap(text, m->h > 1 ? MAX(m->w - 6, 10) : m->w);
 
 	for (int i = 0; i < m->h && i < (int)lines->len; i++) {
+		const char *line = g_ptr_array_index(lines, (guint)i);
+
 		if (app->layout.has_rule)
-			ui_draw_rule(m->y + i, m->x, m->w, UI_BAD, g_ptr_array_index(lines, (guint)i));
+			ui_draw_rule(m->y + i, m->x, m->w, role, line);
 		else
-			ui_draw_text(m->y + i, m->x, m->w, UI_BAD, g_ptr_array_index(lines, (guint)i));
+			ui_draw_text(m->y + i, m->x, m->w, role, line);
 	}
 	g_ptr_array_unref(lines);
 }
 
-/* What is said, cut where the state needs the end of its line. */
-static void draw_said(struct ui_app *app, const char *text, int state_w)
+/* The states, and in the smallest windows where help is. */
+static void draw_states(const struct ui_app *app, const char *words)
 {
-	const struct ui_rect *m = &app->layout.message;
-	g_autofree char *cut =
-		text != NULL ? bz_text_fit(text, MAX(m->w - 6 - state_w, 10), false) : NULL;
+	const struct ui_rect *s = &app->layout.status;
+	enum ui_role role = state_role(app->index.account);
+	g_autofree char *help = g_strdup_printf("? %s ", _("help"));
+	int n = bz_text_width(words), k = bz_text_width(help);
 
-	if (app->layout.has_rule)
-		ui_draw_rule(m->y, m->x, m->w, UI_TEXT, cut);
-	else
-		ui_draw_text(m->y, m->x, m->w, UI_TEXT, text != NULL ? text : "");
+	if (s->w >= 100) {
+		ui_draw_text(s->y, s->x, s->w, role, words);
+	} else if (app->layout.has_rule) {
+		n = MIN(n, s->w - 4);
+		if (n > 0)
+			ui_draw_text(s->y, s->w - n - 3, n + 1, role, words);
+	} else {
+		ui_draw_text(s->y, s->x, s->w, role, words);
+		if (n + 2 + k <= s->w && ui_top(app) == NULL)
+			ui_draw_text(s->y, s->w - k, k, UI_TEXT, help);
+	}
 }
 
 void ui_draw_status(struct ui_app *app)
 {
 	const struct ui_rect *m = &app->layout.message, *s = &app->layout.status;
-	g_autofree char *waiting = waiting_words(app);
-	g_autofree char *after_g = app->prefix != 0 ? ui_command_after_prefix() : NULL;
-	g_autofree char *words = status_words(app);
-	const char *text = after_g != NULL ? after_g : waiting != NULL ? waiting : app->message;
-	enum ui_role role = state_role(ui_app_current(app));
-	bool apart = s->w >= 100;
-	int n = apart ? 0 : MIN(bz_text_width(words), s->w - 4);
+	g_autofree char *text = said(app);
+	g_autofree char *words = status_words(app, status_room(s->w));
+	bool is_error = app->message_is_error && g_strcmp0(text, app->message) == 0;
 
-	draw_said(app, text, n > 0 ? n + 4 : 0);
-	if (app->layout.has_rule && m->h > 1)
-		ui_draw_rule(s->y, s->x, s->w, UI_TEXT, NULL);
-	if (app->message_is_error && text == app->message)
-		draw_error(app);
-	if (apart)
-		ui_draw_text(s->y, s->x, s->w, role, words);
-	else if (app->layout.has_rule && n > 0)
-		ui_draw_text(s->y, s->w - n - 3, n + 1, role, words);
-	else if (text == NULL || s->y > m->y)
-		ui_draw_text(s->y, s->x, s->w, role, words);
+	for (int y = m->y; app->layout.has_rule && y < m->y + m->h; y++)
+		ui_draw_rule(y, m->x, m->w, UI_TEXT, NULL);
+	if (text != NULL)
+		draw_said(app, text, is_error ? UI_BAD : UI_TEXT);
+	if (app->layout.has_rule || text == NULL || s->y > m->y)
+		draw_states(app, words);
+}
+
+/* Where `?` is a letter that was typed, F1 is help; help itself has none. */
+static char *help_words(unsigned context)
+{
+	if (context == UI_IN_HELP)
+		return g_strdup(" ");
+	return g_strdup_printf("%s %s ", (context & (UI_IN_PICKER | UI_IN_PASSWORD)) != 0 ? "F1" : "?",
+		_("help"));
 }
 
 void ui_draw_hints(struct ui_app *app)
 {
 	const struct ui_rect *r = &app->layout.hints;
 	const struct ui_view *top = ui_top(app);
+	unsigned context = top != NULL ? top->context : app->focus;
 	g_autofree char *hints = NULL;
-	g_autofree char *help = g_strdup_printf("? %s ", _("help"));
+	g_autofree char *help = help_words(context);
 	int n = bz_text_width(help);
 
 	if (r->w == 0)
 		return;
-	hints = ui_command_hints(
-		top != NULL ? top->context : app->focus, app->is_file, r->w - n - 1);
+	hints = app->prefix != 0 ? ui_command_after_prefix(context, app->is_file)
+				 : ui_command_hints(context, app->is_file, r->w - n - 1);
 	ui_draw_text(r->y, r->x, r->w, UI_TEXT, hints);
-	ui_draw_text(r->y, r->w - n, n, UI_TEXT, help);
+	if (app->prefix == 0)
+		ui_draw_text(r->y, r->w - n, n, UI_TEXT, help);
 }
 
 bool ui_is_ticking(const struct ui_app *app)
@@ -311,5 +410,7 @@ bool ui_is_ticking(const struct ui_app *app)
 	for (int i = 0; i < app->n; i++)
 		if (app->accounts[i].line == BZ_LINE_CONNECTING || app->accounts[i].retry_at > 0)
 			return true;
-	return app->reader.fetch_request != 0 || app->reader.preview_at > 0;
+	if (app->reader.fetch_request != 0)
+		return true;
+	return app->reader.preview_at > 0 && ui_reader_can_fetch(app->index.account);
 }

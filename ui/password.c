@@ -32,6 +32,18 @@ static void draw_words(const struct password *p, const struct ui_rect *r, int *y
 	}
 }
 
+static void draw_advice(const struct ui_rect *r, int *y)
+{
+	GPtrArray *lines = ui_draw_wrap(
+		_("Most often a letter is wrong, the user must be the whole address, or the provider "
+		  "asks for an \"app password\" made for mail programs."),
+		r->w - 4);
+
+	for (guint i = 0; i < lines->len && *y < r->y + r->h - 3; i++)
+		ui_draw_text((*y)++, r->x + 2, r->w - 2, UI_TEXT, g_ptr_array_index(lines, i));
+	g_ptr_array_unref(lines);
+}
+
 static void draw(struct ui_app *app, struct ui_view *view, const struct ui_rect *r)
 {
 	struct password *p = (struct password *)view;
@@ -45,6 +57,8 @@ static void draw(struct ui_app *app, struct ui_view *view, const struct ui_rect 
 	ui_draw_clear(r);
 	ui_draw_foreign(r->y, r->x, r->w, UI_ACCENT, head);
 	draw_words(p, r, &y);
+	if (p->account->err.code == BZ_CODE_LOGIN_REFUSED)
+		draw_advice(r, &y);
 	y = MIN(y + 1, r->y + r->h - 1);
 	at = MIN(bz_text_width(label) + 2, r->w / 2);
 	ui_draw_foreign(y, r->x + 2, at - 2, UI_TEXT, label);

@@ -40,6 +40,14 @@ static char *fold(const char *text)
 	return g_steal_pointer(&low);
 }
 
+/* What is shown, and what the server calls it. */
+static char *fold_names(const char *label, const char *title)
+{
+	g_autofree char *both = g_strdup_printf("%s %s", label, title);
+
+	return fold(both);
+}
+
 /* Letters in order, not necessarily together. */
 static bool is_subsequence(const char *key, const char *typed)
 {
@@ -106,16 +114,18 @@ static void choose(struct ui_app *app, struct picker *p)
 {
 	const struct choice *c;
 	const struct bz_folder *folder;
+	struct ui_account *account;
 
 	if (p->shown->len == 0)
 		return;
 	c = g_ptr_array_index(p->shown, (guint)p->pos);
-	folder = ui_app_folder(c->account, c->folder);
-	if (folder != NULL)
-		ui_index_open(app, c->account, folder);
-	else
+	account = c->account;
+	folder = ui_app_folder(account, c->folder);
+	if (folder == NULL)
 		ui_say(app, _("The folder %s is no longer on the server."), c->label);
-	ui_pop(app);
+	ui_pop(app); /* before a question of the account comes up */
+	if (folder != NULL)
+		ui_index_open(app, account, folder);
 }
 
 static void command(struct ui_app *app, struct ui_view *view, enum ui_command command)
@@ -170,7 +180,7 @@ static void add_account(struct picker *p, struct ui_account *a)
 		c = g_new0(struct choice, 1);
 		*c = (struct choice){a, g_strdup(f->name), g_strdup_printf("%s > %s", who, title), NULL,
 			f->unseen};
-		c->key = fold(c->label);
+		c->key = fold_names(c->label, f->title);
 		g_ptr_array_add(p->all, c);
 	}
 }

@@ -21,7 +21,7 @@ static void forget_message(struct ui_app *app)
 	int width = r->width, height = r->height;
 
 	if (r->fetch_request != 0)
-		bz_worker_cancel(r->account->worker, r->fetch_request);
+		bz_worker_drop(r->account->worker, r->fetch_request);
 	ui_reader_clear(r);
 	r->open = open;
 	r->width = width;
@@ -76,11 +76,12 @@ static void begin(struct ui_app *app)
 	fetch(app, BZ_FETCH_TEXT);
 }
 
+/* What was opened and is seen; a message that does not come stays unread. */
 static void mark_read(struct ui_app *app)
 {
 	const struct bz_summary *row = ui_index_selected(app);
 
-	if (row != NULL && (row->flags & BZ_FLAG_SEEN) == 0 &&
+	if (row != NULL && row->row == app->reader.row && (row->flags & BZ_FLAG_SEEN) == 0 &&
 		(app->index.account->caps & BZ_CAP_FLAGS) != 0)
 		ui_index_toggle(app, BZ_FLAG_SEEN);
 }
@@ -94,7 +95,8 @@ void ui_reader_open(struct ui_app *app)
 	if (r->row == 0 || r->row != app->index.row || (r->message == NULL && r->fetch_request == 0))
 		begin(app);
 	r->top = 0;
-	mark_read(app);
+	if (r->message != NULL)
+		mark_read(app);
 	app->dirty = true;
 }
 
@@ -109,7 +111,7 @@ void ui_reader_preview(struct ui_app *app)
 	r->preview_at = g_get_monotonic_time() + PREVIEW_DELAY_US;
 }
 
-static bool line_can_fetch(const struct ui_account *a)
+bool ui_reader_can_fetch(const struct ui_account *a)
 {
 	return (a->caps & BZ_CAP_LIVE) == 0 || a->line == BZ_LINE_ONLINE;
 }
@@ -119,7 +121,7 @@ void ui_reader_tick(struct ui_app *app)
 	struct ui_reader *r = &app->reader;
 
 	if (r->preview_at == 0 || g_get_monotonic_time() < r->preview_at || r->open ||
-		!line_can_fetch(app->index.account))
+		!ui_reader_can_fetch(app->index.account))
 		return;
 	r->preview_at = 0;
 	if (app->layout.reader_shares)
@@ -128,10 +130,25 @@ void ui_reader_tick(struct ui_app *app)
 
 void ui_reader_close(struct ui_app *app)
 {
-	app->reader.open = false;
+	struct ui_reader *r = &app->reader;
+
+	r->open = false;
 	if (app->focus == UI_IN_READER)
 		app->focus = UI_IN_INDEX;
 	app->dirty = true;
+	if (r->message == NULL && (r->fetch_request == 0 || !app->layout.reader_shares)) {
+		forget_message(app);
+		ui_reader_preview(app);
+	}
+}
+
+void ui_reader_online(struct ui_app *app, const struct ui_account *account)
+{
+	struct ui_reader *r = &app->reader;
+
+	if (r->account == account && r->message == NULL && r->fetch_request == 0 &&
+		r->err.kind != BZ_ERR_NONE && (r->open || app->layout.reader_shares))
+		fetch(app, BZ_FETCH_TEXT);
 }
 
 /* --- answers ----------------------------------------------------------------------------------------------------- */
@@ -149,6 +166,8 @@ static void take_message(struct ui_app *app, struct bz_event *event)
 			ui_say_error(app, r->account, &event->err);
 		return;
 	}
+	if (r->open && r->message == NULL)
+		mark_read(app);
 	bz_message_unref(r->message);
 	r->message = g_steal_pointer(&event->message);
 	render(app);
@@ -213,7 +232,8 @@ static void draw_head(struct ui_app *app, const struct ui_rect *rect)
 	if (row != NULL) {
 		from = bz_text_clean(row->from_name, strlen(row->from_name), 0);
 		addr = bz_text_clean(row->from_addr, strlen(row->from_addr), 0);
-		text = g_strdup_printf("%s%s<%s>", from, from[0] != '\0' ? " " : "", addr);
+		text = addr[0] == '\0' ? g_strdup(from)
+				       : g_strdup_printf("%s%s<%s>", from, from[0] != '\0' ? " " : "", addr);
 	}
 	ui_draw_rule(rect->y, rect->x, rect->w, UI_ACCENT, text);
 }
@@ -312,8 +332,6 @@ void ui_reader_command(struct ui_app *app, enum ui_command command)
 		break;
 	case UI_BACK:
 	case UI_LEFT:
-		if (r->fetch_request != 0)
-			bz_worker_cancel(r->account->worker, r->fetch_request);
 		ui_reader_close(app);
 		break;
 	case UI_NEXT_UNREAD:

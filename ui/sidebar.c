@@ -110,6 +110,12 @@ void ui_sidebar_follow(struct ui_app *app)
 	g_array_unref(lines);
 }
 
+void ui_sidebar_leave(struct ui_app *app)
+{
+	app->focus = app->reader.open ? UI_IN_READER : UI_IN_INDEX;
+	app->dirty = true;
+}
+
 /* The next line that can be opened, from the cursor on; -1 = none. */
 static int next_openable(const GArray *lines, int from, int by)
 {
@@ -164,7 +170,9 @@ void ui_sidebar_command(struct ui_app *app, enum ui_command command)
 	} else if (command == UI_OPEN) {
 		open_line(app, lines);
 	} else if (command == UI_BACK) {
-		app->quit = true;
+		ui_sidebar_leave(app);
+	} else if (command == UI_LEFT) {
+		ui_say(app, _("Nothing is further left. Enter opens a folder, q goes back to the list."));
 	}
 	g_array_unref(lines);
 }

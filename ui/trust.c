@@ -11,6 +11,7 @@ struct trust {
 	struct ui_account *account;
 	struct bz_cert cert;
 	bool chain;
+	int top, page, n; /* of the lines, as drawn last */
 };
 
 /* Lines gathered first, so that a low window can leave the last explanations out. */
@@ -20,6 +21,17 @@ struct page {
 };
 
 static void add(struct page *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Long blanks within a line are for windows where it fits. */
+static void squeeze_blanks(char *text)
+{
+	char *to = text;
+
+	for (const char *from = text; *from != '\0'; from++)
+		if (from[0] != ' ' || from[1] != ' ' || from[2] != ' ')
+			*to++ = *from;
+	*to = '\0';
+}
 
 static void add(struct page *p, const char *fmt, ...)
 {
@@ -33,6 +45,8 @@ static void add(struct page *p, const char *fmt, ...)
 	va_end(args);
 	clean = bz_text_clean(raw, strlen(raw), 0);
 	indent = strspn(clean, " ");
+	if (bz_text_width(clean) >= p->width)
+		squeeze_blanks(clean + indent);
 	piece = ui_draw_wrap(clean + indent, p->width - (int)indent - 1);
 	if (piece->len == 0)
 		g_ptr_array_add(p->lines, g_strdup(""));
@@ -42,14 +56,22 @@ static void add(struct page *p, const char *fmt, ...)
 	g_ptr_array_unref(piece);
 }
 
+/* "    Label      value": the label in cells, not bytes. */
+static void add_fact(struct page *p, const char *label, const char *value)
+{
+	g_autofree char *cells = bz_text_fit(label, 10, true);
+
+	add(p, "    %s %s", cells, value);
+}
+
 static void add_sum(struct page *p, const char *label, const uint8_t sum[32])
 {
 	char text[81];
 
 	bz_cert_fingerprint(sum, text);
 	text[39] = '\0';
-	add(p, "    %-10s %s", label, text);
-	add(p, "    %-10s %s", "", text + 40);
+	add_fact(p, label, text);
+	add_fact(p, "", text + 40);
 }
 
 static void day(int64_t when, char out[16])
@@ -92,14 +114,17 @@ static void add_reason(struct page *p, const struct trust *t)
 static void add_facts(struct page *p, const struct bz_cert *c)
 {
 	char from[16], to[16];
+	g_autofree char *names = g_strdup_printf("%s   %s", c->names[0] != '\0' ? c->names : "?",
+		c->name_matches ? _("matches") : _("does NOT match"));
+	g_autofree char *dates = NULL;
 
 	day(c->not_before, from);
 	day(c->not_after, to);
-	add(p, "    %-10s %s   %s", _("Name"), c->names[0] != '\0' ? c->names : "?",
-		c->name_matches ? _("matches") : _("does NOT match"));
-	add(p, "    %-10s %s", _("Issued by"), c->self_signed ? _("itself (self-signed)") : c->issuer);
-	add(p, _("    %-10s %s to %s   %s"), _("Valid"), from, to,
-		c->in_force ? _("in force") : _("NOT in force"));
+	dates = g_strdup_printf(
+		_("%s to %s   %s"), from, to, c->in_force ? _("in force") : _("NOT in force"));
+	add_fact(p, _("Name"), names);
+	add_fact(p, _("Issued by"), c->self_signed ? _("itself (self-signed)") : c->issuer);
+	add_fact(p, _("Valid"), dates);
 	add_sum(p, "SHA-256", c->sha256);
 	if (c->had_pin)
 		add_sum(p, _("before"), c->pinned);
@@ -113,12 +138,18 @@ static void add_answers(struct page *p, const struct bz_cert *c)
 	add(p, _("    t  trust this exact certificate for this account from now on"));
 }
 
+/* "subject | issuer | dates | SHA-256", one certificate a line. */
 static void add_chain(struct page *p, const struct bz_cert *c)
 {
 	g_auto(GStrv) lines = g_strsplit(c->chain, "\n", 0);
 
-	for (char **l = lines; *l != NULL; l++)
-		add(p, "  %s", *l);
+	for (char **l = lines; *l != NULL; l++) {
+		g_auto(GStrv) parts = g_strsplit(*l, " | ", 4);
+
+		for (char **part = parts; *part != NULL; part++)
+			add(p, part == parts ? "  %s" : "    %s", *part);
+		add(p, "%s", "");
+	}
 }
 
 static void fill(struct page *p, const struct trust *t)
@@ -158,9 +189,12 @@ static void draw(struct ui_app *app, struct ui_view *view, const struct ui_rect 
 	(void)app;
 	fill(&p, t);
 	squeeze(p.lines, r->h);
+	t->page = r->h;
+	t->n = (int)p.lines->len;
+	t->top = CLAMP(t->top, 0, MAX(t->n - t->page, 0));
 	for (int i = 0; i < r->h; i++)
-		ui_draw_text(r->y + i, r->x, r->w, i == 0 ? UI_WARN : UI_TEXT,
-			i < (int)p.lines->len ? g_ptr_array_index(p.lines, (guint)i) : "");
+		ui_draw_text(r->y + i, r->x, r->w, t->top + i == 0 ? UI_WARN : UI_TEXT,
+			t->top + i < t->n ? g_ptr_array_index(p.lines, (guint)(t->top + i)) : "");
 	ui_draw_cursor(r->y, r->x);
 	g_ptr_array_unref(p.lines);
 }
@@ -180,6 +214,8 @@ static void command(struct ui_app *app, struct ui_view *view, enum ui_command co
 {
 	struct trust *t = (struct trust *)view;
 
+	if (ui_move(command, MAX(t->n - t->page, 0) + 1, t->page, &t->top))
+		return;
 	switch (command) {
 	case UI_STOP:
 	case UI_CANCEL:
@@ -198,6 +234,7 @@ static void command(struct ui_app *app, struct ui_view *view, enum ui_command co
 		break;
 	case UI_CHAIN:
 		t->chain = !t->chain;
+		t->top = 0;
 		app->dirty = true;
 		break;
 	default:

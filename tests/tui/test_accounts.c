@@ -174,6 +174,135 @@ static void the_list_is_there_before_the_line(void **state)
 	leave(t);
 }
 
+/* Previews come and go with the selection; none of them may cost the line. */
+static void moving_on_a_slow_line_keeps_it(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t;
+
+	begin(f, folders, "good");
+	home(f, IMAP, true, "secret");
+	t = start(f, 36, 120);
+	term_wait(t, "Body of letter 60");
+	term_wait(t, "Casa online");
+	server_tell(f->s, "pause");
+	term_type(t, "j");
+	term_wait(t, "Fetching");
+	term_type(t, "j");
+	term_wait_cursor(t, 3);
+	term_type(t, "\r");
+	term_wait(t, "Space more");
+	term_type(t, "q");
+	term_wait(t, "Enter read");
+	server_tell(f->s, "resume");
+	term_wait(t, "Body of letter 58");
+	assert_true(term_find(t, "Casa online") > 0);
+	leave(t);
+}
+
+static void what_was_not_seen_stays_unread(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t;
+
+	begin(f, folders, "good");
+	home(f, IMAP, true, "secret");
+	t = start(f, 24, 80);
+	term_wait(t, "6 unread of 60");
+	term_wait(t, "Casa online");
+	server_tell(f->s, "pause");
+	term_type(t, "\r"); /* letter 60 is unread */
+	term_wait(t, "Fetching");
+	term_type(t, "q");
+	term_wait(t, "Enter read");
+	server_tell(f->s, "resume");
+	term_type(t, "j\r");
+	term_wait(t, "Body of letter 59"); /* asked for after all that */
+	term_wait(t, "6 unread of 60");
+	term_type(t, "K");
+	term_wait(t, "Body of letter 60");
+	term_wait(t, "5 unread of 60");
+	term_type(t, "q");
+	term_wait(t, "Enter read");
+	leave(t);
+}
+
+static void what_did_not_come_comes_when_online_again(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t;
+
+	begin(f, folders, "good");
+	home(f, IMAP, true, "secret");
+	t = start(f, 24, 80);
+	term_wait(t, "6 unread of 60");
+	term_wait(t, "Casa online");
+	term_type(t, "w");
+	term_wait(t, "offline by choice, w online");
+	term_type(t, "U"); /* a key that cannot act says why, and what can */
+	term_wait(t, "offline by choice. What");
+	term_type(t, "j");
+	term_wait_gone(t, "offline by choice. What");
+	term_type(t, "\r");
+	term_wait(t, "offline by choice. What");
+	term_type(t, "w");
+	term_wait(t, "Body of letter 59");
+	term_type(t, "q");
+	term_wait(t, "6 unread of 60");
+	leave(t);
+}
+
+static void the_sidebar_gives_way_and_the_picker_takes_letters(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t;
+
+	begin(f, folders, "good");
+	home(f, IMAP, true, "secret");
+	t = start(f, 24, 80);
+	term_wait(t, "Casa online");
+	term_type(t, "B");
+	term_wait(t, "Casa  IMAP");
+	term_wait(t, "q back");
+	term_type(t, "q");
+	term_wait_gone(t, "Casa  IMAP");
+	term_type(t, "g");
+	term_wait(t, "t Trash");
+	term_type(t, "\033c?");
+	term_wait(t, "No folder fits");
+	term_wait(t, "F1 help");
+	term_type(t, "\177dev\033OC"); /* right arrow opens */
+	term_wait(t, "Casa > Listas/dev");
+	leave(t);
+}
+
+static void an_error_is_cured_by_its_own_account_alone(void **state)
+{
+	struct fixture *f = *state;
+	g_autofree char *imap = NULL, *rc = NULL;
+	struct term *t;
+
+	begin(f, folders, "good");
+	imap = make_rc(f->s, IMAP, true, "secret");
+	rc = g_strdup_printf("%s[account \"Mal\"]\nprotocol = imap\nserver = nobody.invalid:993\n"
+			     "user = ana\npassword = x\naddress = ana@example.org\n",
+		imap);
+	f->home = term_home(rc);
+	t = start(f, 24, 80);
+	term_wait(t, "Mal: There is no server called nobody.invalid");
+	term_wait(t, "Casa online");
+	term_type(t, "jU");
+	term_wait(t, "7 unread of 60");
+	assert_true(term_find(t, "Mal: There is no server called nobody.invalid") > 0);
+	term_type(t, "\033");
+	term_wait_gone(t, "no server called");
+	term_type(t, "cmal\r");
+	term_wait(t, "Mal > Inbox");
+	term_wait(t, "Nothing is here yet.");
+	assert_int_equal(term_find(t, "0 unread"), -1);
+	leave(t);
+}
+
 /* --- certificates and passwords -------------------------------------------------------------------------------------------- */
 
 static void an_unknown_certificate_is_asked_about(void **state)
@@ -203,6 +332,30 @@ static void an_unknown_certificate_is_asked_about(void **state)
 	t = start(f, 24, 80);
 	term_wait(t, "Casa online"); /* pinned */
 	assert_int_equal(term_find(t, "is this your server?"), -1);
+	leave(t);
+}
+
+static void the_question_fits_any_window_and_goes_with_its_account(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t;
+
+	begin(f, folders, "self-signed");
+	home(f, IMAP | POP, false, "secret");
+	t = start(f, 12, 40);
+	term_wait(t, "is this your server?");
+	term_wait(t, "s stop");
+	term_type(t, "G");
+	term_wait(t, "If it changes later");
+	term_type(t, "s");
+	term_wait(t, "Nobody buzon trusts");
+	term_type(t, "\033");
+	term_resize(t, 24, 80);
+	term_wait(t, "Trabajo certificate? c go there");
+	term_type(t, "ctrabajo\r");
+	term_wait(t, "Trabajo: is this your server?");
+	term_type(t, "s");
+	term_wait(t, "$ look at it");
 	leave(t);
 }
 
@@ -370,7 +523,7 @@ static void stopped_in_a_pop_download(void **state)
 	term_type(t, "\r");
 	term_wait(t, "hello"); /* and is read while the network is dead */
 	term_type(t, "q");
-	term_wait(t, "Enter read");
+	term_wait(t, "39 unread of 40");
 	term_type(t, "\033");
 	term_wait(t, "Trabajo offline");
 	assert_true(term_find(t, "letter 40") >= 0);
@@ -411,6 +564,16 @@ int main(void)
 		cmocka_unit_test_setup_teardown(marks_are_the_servers, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_list_is_there_before_the_line, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_unknown_certificate_is_asked_about, setup, teardown),
+		cmocka_unit_test_setup_teardown(moving_on_a_slow_line_keeps_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_was_not_seen_stays_unread, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			what_did_not_come_comes_when_online_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			the_sidebar_gives_way_and_the_picker_takes_letters, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			an_error_is_cured_by_its_own_account_alone, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			the_question_fits_any_window_and_goes_with_its_account, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_pinned_certificate_that_changed_is_a_full_stop, setup, teardown),
 		cmocka_unit_test_setup_teardown(

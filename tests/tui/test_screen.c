@@ -359,6 +359,90 @@ static void a_storm_of_resizes_and_stops_is_survived(void **state)
 	term_wait_cursor(t, 3);
 }
 
+static void a_file_has_no_folders_and_is_looked_at_again(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t = start(f, 24, 80, NULL);
+	FILE *more = fopen(f->mbox, "a");
+	static const char keys[] = "cBJ";
+
+	assert_non_null(more);
+	term_wait(t, "40 messages");
+	assert_true(term_find(t, "\342\224\200\342\224\200\342\224\200") == 22); /* the rule stays */
+	for (size_t i = 0; i < sizeof keys - 1; i++) {
+		term_type(t, (const char[]){keys[i], '\0'});
+		term_wait(t, "A file has no folders.");
+		term_type(t, "k");
+		term_wait_gone(t, "A file has no folders.");
+	}
+	term_type(t, "jg");
+	term_wait(t, "g first");
+	assert_int_equal(term_find(t, "i Inbox"), -1);
+	term_type(t, "\033");
+	term_wait(t, "Enter read");
+	term_wait_cursor(t, 2);
+	(void)fputs("From eva@example.org Mon Nov  2 11:00:00 2020\nFrom: Eva 41 <eva@example.org>\n"
+		    "Subject: letter 41\n\nBody of letter 41.\n\n",
+		more);
+	assert_int_equal(fclose(more), 0);
+	term_type(t, "$");
+	term_wait(t, "1 new message.");
+	term_wait(t, "41 messages");
+	term_wait_cursor(t, 3); /* letter 39, still */
+	term_type(t, "$");
+	term_wait(t, "Nothing new.");
+}
+
+static void help_is_readable_in_a_small_window(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t = start(f, 12, 40, NULL);
+
+	term_wait(t, "letter 40");
+	term_wait(t, "? help");
+	term_type(t, "?");
+	term_wait(t, "Type to filter");
+	term_wait(t, "    read the selected message");
+	term_wait(t, "q back");
+	assert_int_equal(term_find(t, "? help"), -1); /* here it is a letter */
+	term_type(t, "q");
+	term_wait(t, "letter 40");
+}
+
+/* What is typed in one go meets views that were not drawn yet. */
+static void keys_come_before_the_drawing(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t = start(f, 24, 80, NULL);
+	static const char *const keys[] = {"Ejkq", "EG\014q", "?\033[6~\004\025\033", "\rjhHGq", "\r \tJKq"};
+
+	term_type(t, "jG\tE ");
+	term_type(t, "q");
+	term_wait(t, "40 messages");
+	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+		term_type(t, keys[i]);
+		term_type(t, "\014gg");
+		term_wait_cursor(t, 1);
+	}
+	term_wait(t, "letter 40");
+	term_type(t, "q");
+	assert_int_equal(term_exit(t, 1000), 0);
+}
+
+static void spanish_keys_are_spanish(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t = start(f, 24, 80, (const char *const[]){"LANG=es_ES.UTF-8", NULL});
+
+	term_wait(t, "Intro leer");
+	term_wait(t, "letter 40");
+	term_type(t, "\r");
+	term_wait(t, "Espacio m\303\241s");
+	term_wait(t, "a\303\261os)"); /* not "hace 6 año" */
+	term_type(t, "?");
+	term_wait(t, "AvP\303\241g");
+}
+
 static void twice_ctrl_c_leaves(void **state)
 {
 	struct fixture *f = *state;
@@ -386,6 +470,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(spanish_needs_no_locale, setup, teardown),
 		cmocka_unit_test_setup_teardown(signals_and_a_lost_terminal_end_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_storm_of_resizes_and_stops_is_survived, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_file_has_no_folders_and_is_looked_at_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(help_is_readable_in_a_small_window, setup, teardown),
+		cmocka_unit_test_setup_teardown(keys_come_before_the_drawing, setup, teardown),
+		cmocka_unit_test_setup_teardown(spanish_keys_are_spanish, setup, teardown),
 		cmocka_unit_test_setup_teardown(twice_ctrl_c_leaves, setup, teardown),
 		cmocka_unit_test_setup_teardown(nothing_of_a_message_is_a_command, setup, teardown),
 	};

@@ -320,6 +320,22 @@ static void cancel_reaches_what_runs(void **state)
 	assert_int_equal(answer(f, id), BZ_ERR_NONE);
 }
 
+static void drop_reaches_what_waits_alone(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t runs, waits;
+
+	block(true);
+	runs = submit(f, BZ_REQ_REFRESH);
+	wait_refreshes(1);
+	waits = submit(f, BZ_REQ_FETCH);
+	bz_worker_drop(f->worker, runs);
+	bz_worker_drop(f->worker, waits);
+	assert_int_equal(answer(f, waits), BZ_ERR_CANCELLED);
+	block(false);
+	assert_int_equal(answer(f, runs), BZ_ERR_NONE); /* the line was not lost for it */
+}
+
 static void a_request_overtakes_the_background(void **state)
 {
 	struct fixture *f = *state;
@@ -405,6 +421,7 @@ int main(void)
 		CASE(every_request_has_one_answer),
 		CASE(the_end_answers_what_waits),
 		CASE(cancel_reaches_what_runs),
+		CASE(drop_reaches_what_waits_alone),
 		CASE(a_request_overtakes_the_background),
 		CASE(a_lost_line_is_retried_later),
 		CASE(a_refused_password_is_asked_for_once),
