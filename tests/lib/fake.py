@@ -105,14 +105,20 @@ class Certificates:
     def __init__(self, folder):
         self.folder, self.made = pathlib.Path(folder), {}
 
-    def get(self, kind):
+    def get(self, kind, names=None):
+        """Its context for a server, and the authority's file. names: see make_certificates."""
         if kind not in self.made:
             tls = self.folder / kind
-            dovecot.make_certificates(dovecot.find_program("openssl"), tls, kind)
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(tls / "server.pem", tls / "server.key")
+            dovecot.make_certificates(dovecot.find_program("openssl"), tls, kind, names)
+            context = self.context(kind)
             self.made[kind] = (context, tls / "ca.pem" if kind != "self-signed" else None)
         return self.made[kind]
+
+    def context(self, kind):
+        """Another context with that certificate."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.folder / kind / "server.pem", self.folder / kind / "server.key")
+        return context
 
 
 class Home:
