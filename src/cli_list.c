@@ -238,9 +238,12 @@ int bz_cli_list(struct bz_cli *cli, const char *where)
 	if (where == NULL && cli->account != NULL)
 		where = cli->account;
 	if (where == NULL) {
-		for (guint i = 0; i < cli->settings->accounts->len; i++)
-			code = MAX(code,
-				list_folders(cli, g_ptr_array_index(cli->settings->accounts, i)));
+		for (guint i = 0; i < cli->settings->accounts->len; i++) {
+			/* MAX is a macro: never around a call */
+			int one = list_folders(cli, g_ptr_array_index(cli->settings->accounts, i));
+
+			code = MAX(code, one);
+		}
 		return code;
 	}
 	account = bz_cli_account_of(cli, where, &rest);

@@ -246,7 +246,11 @@ def check_reset():
             test(f"C17 {protocol}: a reset at {command}", done.returncode == 75 and done.stderr != b"", done)
 
 
-ODD = ["* OK [PERMANENTFLAGS (%K&] x\r\n", "* OK [PERMANENTFLAGS (\\*)] x\r\n",
+GREETINGS = ["+ hi\r\n", "* 3 EXISTS\r\n", "* LIST () NIL x\r\n", "* \r\n", "\r\n", "* FLAGS ()\r\n", "B1 OK x\r\n",
+             "* 1 FETCH (UID 1)\r\n", "HTTP/1.1 302 Found\r\n\r\n"]
+ODD = ["* 0 EXPUNGE\r\n" * 9, "* 99 EXPUNGE\r\n" * 9, "* 4294967295 EXPUNGE\r\n", "*  4294967299 EXISTS\r\n",
+       "* 0 FETCH (UID 9 FLAGS ())\r\n", "* 9 FETCH (UID 1 FLAGS (\\Seen))\r\n", "* 2 FETCH (FLAGS (\\Seen))\r\n" * 9,
+       imap_row(2) * 9, imap_row(77), "* OK [PERMANENTFLAGS (%K&] x\r\n", "* OK [PERMANENTFLAGS (\\*)] x\r\n",
        "* NAMESPACE (({3}\r\nabc\r\n", "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n",
        "* ANNOTATION x y z\r\n", "* METADATA \"\" (/private/x {2}\r\nab)\r\n",
        "* ID (\"name\" NIL\r\n", "* QUOTA \"\" (STORAGE 1\r\n", "* ACL INBOX x\r\n", "* OK\r\n",
@@ -267,7 +271,48 @@ def check_odd():
     test(f"C19 {len(ODD)} odd or broken untagged responses: skipped, the session goes on", not bad,
          bad)
     bad = []
-    for text in ("* 4294967296 EXISTS\r\n", "* OK [UIDVALIDITY 4294967297] x\r\n",
+    for greeting in GREETINGS:
+        with Fake(imap(greeting=greeting)) as server, Home("imap", server.port) as home:
+            done = call(home, "imap")
+            if done.returncode not in (75, 76) or b"LOGIN" in server.got:
+                bad.append((greeting, done))
+    test(f"{len(GREETINGS)} greetings that are none: closed, nothing sent", not bad, bad)
+
+    def reversed_uids(line, tag, words):
+        if "FETCH" not in words[1:3]:
+            return False
+        line.send("".join(imap_row(i).replace(f"UID {i} ", f"UID {4 - i} ") for i in (3, 1, 2, 2)) + f"{tag} OK\r\n")
+        return True
+    with Fake(imap(answer=reversed_uids)) as server, Home("imap", server.port) as home:
+        runs = [call(home, "imap") for _ in range(3)]
+        test("UIDs against the order, and one twice: all are listed, each time",
+             all(r.returncode == 0 and r.stdout.count(b"letter") == 3 for r in runs), runs)
+
+    def bare_select(line, tag, words):
+        if words[1] != "EXAMINE":
+            return False
+        line.send(f"* 3 EXISTS\r\n{tag} OK\r\n")
+        return True
+    with Fake(imap(answer=bare_select)) as server, Home("imap", server.port) as home:
+        runs = [call(home, "imap") for _ in range(2)] + [home.run("show", "Casa:2")]
+        test("neither UIDNEXT nor UIDVALIDITY: listed all the same", all(r.returncode == 0 for r in runs[:2])
+             and all(r.stdout.count(b"letter") == 3 for r in runs[:2]), runs)
+
+    def no_list(line, tag, words):
+        if words[1] == "LIST":
+            line.send(f"{tag} NO not today\r\n")
+        return words[1] == "LIST"
+    with Fake(imap(answer=no_list)) as server, Home("imap", server.port) as home:
+        done = call(home, "imap")
+        test("LIST refused: the Inbox is listed all the same",
+             done.returncode == 0 and done.stdout.count(b"letter") == 3, done)
+    with Fake(imap(before=at("LIST", "".join(f'* LIST () "/" "f{i}"\r\n' for i in range(10050))))) as server, \
+            Home("imap", server.port) as home:
+        done = home.run("list")
+        test("10,000 folders are listed, and no more", done.returncode == 0
+             and done.stdout.count(b"\n") in (10000, 10001), (done.returncode, done.stdout.count(b"\n"), done.stderr))
+    bad = []
+    for text in ("* 10000001 EXISTS\r\n", "* 4294967296 EXISTS\r\n", "* OK [UIDVALIDITY 4294967297] x\r\n",
                  "* 1 FETCH (UID 4294967297 FLAGS ())\r\n", "* OK \0 x\r\n"):
         done, _ = imap_with(at("FETCH", text))
         if done.returncode != 76:
