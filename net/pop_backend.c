@@ -304,7 +304,7 @@ static void add_row(struct bz_backend *b, const struct bz_deliver_item *item, st
 		.received = g_get_real_time() / G_USEC_PER_SEC,
 	};
 	memcpy(row->digest, item->digest, sizeof row->digest);
-	bz_mime_summarize(row, text, MIN(len, HEADER_MAX));
+	bz_mime_summarize(row, len > 0 ? text : "", MIN(len, HEADER_MAX)); /* of no bytes it is NULL */
 }
 
 static int put_counts(struct bz_backend *b, struct bz_folder *folder, struct bz_err *err)
