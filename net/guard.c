@@ -241,14 +241,17 @@ static bool is_text(const char *p)
 	return false;
 }
 
-/* The word before the digits at `at`, as in "UID 123" or "[UIDNEXT 5]". */
+/* The word before the digits at `at`, as in "UID 123" or "[UIDNEXT 5]". libetpan takes several blanks for
+ * one, so they are here. */
 static bool word_before(const char *start, const char *at, const char *word)
 {
 	size_t n = strlen(word);
+	const char *end = at;
 
-	return (size_t)(at - start) > n && at[-1] == ' ' &&
-		g_ascii_strncasecmp(at - 1 - n, word, n) == 0 &&
-		(at - 1 - n == start || !g_ascii_isalnum(at[-2 - (long)n]));
+	while (end > start && (end[-1] == ' ' || end[-1] == '\t'))
+		end--;
+	return end < at && (size_t)(end - start) >= n && g_ascii_strncasecmp(end - n, word, n) == 0 &&
+		(end - n == start || !g_ascii_isalnum(end[-1 - (long)n]));
 }
 
 static bool is_bounded_number(const char *start, const char *at)
@@ -264,24 +267,40 @@ static bool is_bounded_number(const char *start, const char *at)
 	return false;
 }
 
-/* A run of digits at `at` in out. Where 32 bits are the rule more is refused; sizes are lowered. */
+/* A run of digits at `at` in out. Where 32 bits are the rule more is refused; sizes are lowered, in
+ * place, for a line may hold very many. */
 static int check_number(struct bz_guard *g, size_t at, size_t n, struct bz_err *err)
 {
 	static const char most[] = "4294967295";
-	const char *start = g->out->str;
+	char *start = g->out->str;
 
 	if (n < 10 || (n == 10 && memcmp(start + at, most, 10) <= 0))
 		return 0;
 	if (word_before(start, start + at, "RFC822.SIZE")) {
-		g_string_erase(g->out, (gssize)at, (gssize)n);
-		g_string_insert(g->out, (gssize)at, most);
+		memset(start + at, '0', n - 10);
+		memcpy(start + at + n - 10, most, 10);
 	} else if (is_bounded_number(start, start + at)) {
 		return bad(g, BZ_ERR_PROTO, "number over 2^32-1", err);
 	}
 	return 0;
 }
 
-/* Walk the line that begins at `from` in out: quotes, nesting, numbers. */
+/* libetpan takes more for a literal than the rule allows: "{ 5}", a CR without LF behind it, quotes it
+ * did not see. It sets memory aside for any number, so there none may be too large. */
+static int check_brace(struct bz_guard *g, size_t at, bool in_quotes, struct bz_err *err)
+{
+	char *s = g->out->str + at;
+	const char *digits = s + 1 + strspn(s + 1, " \t");
+
+	if (!g_ascii_isdigit(*digits) || g_ascii_strtoull(digits, NULL, 10) <= BZ_GUARD_LITERAL_MAX)
+		return 0;
+	if (!in_quotes)
+		return bad(g, BZ_ERR_LIMIT, "literal too long", err);
+	*s = '['; /* of somebody's subject */
+	return 0;
+}
+
+/* Walk the line that begins at `from` in out: quotes, nesting, numbers. A CR alone becomes a blank. */
 static int check_line(struct bz_guard *g, size_t from, bool *in_quotes, struct bz_err *err)
 {
 	bool text = is_text(g->out->str);
@@ -293,13 +312,17 @@ static int check_line(struct bz_guard *g, size_t from, bool *in_quotes, struct b
 		if (g_ascii_isdigit(c) && !*in_quotes &&
 			(i == 0 || !g_ascii_isalnum(g->out->str[i - 1]))) {
 			size_t n = strspn(g->out->str + i, "0123456789");
-			size_t before = g->out->len;
 
 			if (check_number(g, i, n, err) != 0)
 				return -1;
-			i += n - (before - g->out->len) - 1;
+			i += n - 1;
 		} else if (text) {
 			continue;
+		} else if (c == '{') {
+			if (check_brace(g, i, *in_quotes, err) != 0)
+				return -1;
+		} else if (c == '\r' && g->out->str[i + 1] != '\n') {
+			g->out->str[i] = ' ';
 		} else if (*in_quotes && c == '\\') {
 			i++;
 		} else if (c == '"') {

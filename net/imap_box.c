@@ -29,7 +29,8 @@ static void on_untagged(void *me, const struct imap_resp *r)
 	}
 }
 
-/* The folder's row in the store follows; a changed UIDVALIDITY drops its messages there. */
+/* The folder's row in the store follows; a changed UIDVALIDITY drops its messages there. One that the
+ * server does not tell is taken for the one before. */
 static int put_folder(struct imap_selecting *s)
 {
 	struct bz_backend *b = s->call->b;
@@ -44,8 +45,9 @@ static int put_folder(struct imap_selecting *s)
 		if (g_ascii_strcasecmp(s->name, "INBOX") == 0)
 			folder.role = BZ_ROLE_INBOX;
 	}
-	s->dropped = known == 0 && folder.uidvalidity != 0 && s->box.uidvalidity != 0 &&
-		folder.uidvalidity != s->box.uidvalidity;
+	if (s->box.uidvalidity == 0)
+		s->box.uidvalidity = folder.uidvalidity;
+	s->dropped = known == 0 && folder.uidvalidity != 0 && folder.uidvalidity != s->box.uidvalidity;
 	folder.uidvalidity = s->box.uidvalidity;
 	folder.uidnext = s->box.uidnext;
 	folder.exists = s->box.exists;
@@ -61,12 +63,9 @@ static void on_end(void *me, enum imap_end end, const char *code, const char *te
 	struct bz_backend *b = s->call->b;
 
 	imap_on_end(&s->result, end, code, text);
-	s->box.passing = end == IMAP_OK && b->box.passing && g_strcmp0(b->box.name, s->name) == 0;
-	s->box.known_below = s->box.passing;
-	g_clear_pointer(&b->box.name, g_free);
-	b->box = (struct imap_box){0};
 	if (end != IMAP_OK)
 		return;
+	s->box.passing = s->box.known_below = s->was_passing;
 	s->box.writable = s->write && g_ascii_strncasecmp(code, "READ-ONLY", 9) != 0;
 	s->call->rc = put_folder(s);
 	if (s->call->rc != 0)
@@ -81,9 +80,13 @@ static void on_end(void *me, enum imap_end end, const char *code, const char *te
 int imap_submit_select(struct imap_selecting *s)
 {
 	static const struct imap_on on = {.untagged = on_untagged, .end = on_end};
+	struct imap_box *old = &s->call->b->box;
 
 	s->box = (struct imap_box){0};
+	s->was_passing = old->passing && g_strcmp0(old->name, s->name) == 0;
 	s->result = (struct imap_result){.end = IMAP_OK};
+	g_free(old->name); /* what comes now is of neither folder until the answer */
+	*old = (struct imap_box){0};
 	return imap_submit(s->call->b->conn, &on, s, NULL, s->call->err, "%s %m",
 		s->write ? "SELECT" : "EXAMINE", s->name);
 }
@@ -114,19 +117,29 @@ int imap_select(struct bz_backend *b, const struct bz_job *job, const char *name
 	return imap_selected(&s);
 }
 
-void imap_note_untagged(struct bz_backend *b, const struct imap_resp *r)
+static void note_expunge(struct imap_box *box, uint32_t number)
 {
-	struct imap_box *box = &b->box;
+	if (number == 0 || number > box->exists)
+		return; /* there is no such message */
+	box->exists--;
+	if (number <= box->next)
+		box->next--;
+	else
+		box->moved = true;
+}
 
-	if (r->kind == IMAP_EXISTS && r->number != box->exists) {
-		box->moved = box->moved || r->number > box->exists;
+void imap_note_untagged(void *backend, const struct imap_resp *r)
+{
+	struct imap_box *box = &((struct bz_backend *)backend)->box;
+
+	if (box->name == NULL)
+		return;
+	if (r->kind == IMAP_EXPUNGE) {
+		note_expunge(box, r->number);
+	} else if (r->kind == IMAP_EXISTS && r->number != box->exists) {
+		box->moved = true;
 		box->exists = r->number;
-	} else if (r->kind == IMAP_EXPUNGE && box->exists > 0) {
-		box->exists--;
-		if (r->number <= box->next)
-			box->next--;
-		else
-			box->moved = true;
+		box->next = MIN(box->next, r->number);
 	}
 }
 

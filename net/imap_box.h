@@ -14,6 +14,7 @@ struct imap_selecting {
 	void *me;
 	/* out */
 	struct imap_box box;
+	bool was_passing; /* this folder was selected, and a pass under way */
 	struct imap_result result;
 	bool dropped; /* UIDVALIDITY changed: the store's rows went */
 };
@@ -21,8 +22,9 @@ int imap_submit_select(struct imap_selecting *s);
 /* After imap_run: 0, or -1 with why not. */
 int imap_selected(const struct imap_selecting *s);
 
-/* EXISTS and EXPUNGE that come with another command's answer. */
-void imap_note_untagged(struct bz_backend *b, const struct imap_resp *r);
+/* The connection's watcher: EXISTS and EXPUNGE, whatever command they come with. backend: struct
+ * bz_backend *. */
+void imap_note_untagged(void *backend, const struct imap_resp *r);
 
 /* A wire name for people: UTF-8, hierarchy with '/'. The caller frees. */
 char *imap_title(const char *name, char delimiter);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { OUT_SIZE = 16 << 10 };
+enum { OUT_SIZE = 16 << 10, EXISTS_MAX = 10000000 };
 
 struct command {
 	char tag[12];
@@ -23,6 +23,8 @@ struct imap_conn {
 	unsigned last_tag;
 	unsigned caps;
 	char bye[240];
+	void (*watch)(void *me, const struct imap_resp *resp);
+	void *watcher;
 };
 
 struct imap_conn *imap_conn_new(struct bz_stream *stream)
@@ -63,6 +65,13 @@ void imap_conn_free(struct imap_conn *c)
 	wipe(c->out);
 	g_string_free(c->out, TRUE);
 	g_free(c);
+}
+
+void imap_conn_watch(
+	struct imap_conn *c, void (*f)(void *me, const struct imap_resp *resp), void *me)
+{
+	c->watch = f;
+	c->watcher = me;
 }
 
 /* --- capabilities ------------------------------------------------------------------------------------------ */
@@ -253,6 +262,13 @@ static int go_on(struct imap_conn *c, struct bz_err *err)
 	return flush(c, err);
 }
 
+static int too_many(const struct imap_conn *c, struct bz_err *err)
+{
+	return bz_err_set(err, BZ_ERR_LIMIT, BZ_CODE_NONE,
+		_("%s says that the folder holds more messages than buzon can list."),
+		bz_stream_host(c->stream));
+}
+
 static int dispatch(struct imap_conn *c, const struct imap_resp *r, struct bz_err *err)
 {
 	if (r->kind == IMAP_TAGGED)
@@ -261,6 +277,10 @@ static int dispatch(struct imap_conn *c, const struct imap_resp *r, struct bz_er
 		return go_on(c, err);
 	if (r->kind == IMAP_STATE && strcmp(r->word, "BYE") == 0)
 		g_strlcpy(c->bye, r->text, sizeof c->bye);
+	if (r->kind == IMAP_EXISTS && r->number > EXISTS_MAX)
+		return too_many(c, err);
+	if (c->watch != NULL && r->kind != IMAP_SKIP)
+		c->watch(c->watcher, r);
 	for (GList *l = c->sent.head; l != NULL && r->kind != IMAP_SKIP; l = l->next) {
 		const struct command *command = l->data;
 

@@ -33,6 +33,10 @@ void imap_conn_free(struct imap_conn *conn);
 unsigned imap_caps(const struct imap_conn *conn);
 void imap_forget_caps(struct imap_conn *conn);
 
+/* Told of every untagged response, once and before the commands that wait; one watcher, NULL = none. */
+void imap_conn_watch(
+	struct imap_conn *conn, void (*f)(void *me, const struct imap_resp *resp), void *me);
+
 /* Wait for the greeting; PREAUTH is PROTO (RFC 3501 7.1.4: we have not logged in), BYE is NET. */
 int imap_greeting(struct imap_conn *conn, struct bz_err *err);
 

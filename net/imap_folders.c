@@ -6,6 +6,8 @@
 
 enum { FOLDERS_MAX = 10000, STATUS_MAX = 200 };
 
+#define NOT_COUNTED UINT32_MAX /* folder->unseen: the server did not say */
+
 struct listing {
 	struct imap_call call;
 	GPtrArray *found; /* struct bz_folder *, in the server's order */
@@ -52,19 +54,26 @@ static void note_flags(struct bz_folder *folder, const struct mailimap_mbx_list_
 	}
 }
 
+/* INBOX is one folder however it is written (RFC 3501 5.1). */
+static const char *name_of(const char *told)
+{
+	return g_ascii_strcasecmp(told, "INBOX") == 0 ? "INBOX" : told;
+}
+
 static void on_list(struct listing *l, const struct mailimap_mailbox_list *list)
 {
+	const char *name = name_of(list->mb_name);
 	struct bz_folder *folder;
 
-	if (l->found->len >= FOLDERS_MAX || list->mb_name[0] == '\0' ||
-		g_hash_table_contains(l->by_name, list->mb_name))
+	if (l->found->len >= FOLDERS_MAX || name[0] == '\0' || g_hash_table_contains(l->by_name, name))
 		return;
 	folder = g_new0(struct bz_folder, 1);
-	folder->name = g_strdup(list->mb_name);
-	folder->title = imap_title(list->mb_name, list->mb_delimiter);
+	folder->name = g_strdup(name);
+	folder->title = imap_title(name, list->mb_delimiter);
 	folder->delimiter = list->mb_delimiter;
-	folder->selectable = true;
-	if (g_ascii_strcasecmp(folder->name, "INBOX") == 0)
+	folder->unseen = NOT_COUNTED;
+	folder->selectable = strpbrk(name, "\r\n") == NULL; /* such a name cannot be sent */
+	if (strcmp(name, "INBOX") == 0)
 		folder->role = BZ_ROLE_INBOX;
 	note_flags(folder, list->mb_flag);
 	g_ptr_array_add(l->found, folder);
@@ -73,7 +82,7 @@ static void on_list(struct listing *l, const struct mailimap_mailbox_list *list)
 
 static void on_status(struct listing *l, const struct mailimap_mailbox_data_status *status)
 {
-	struct bz_folder *folder = g_hash_table_lookup(l->by_name, status->st_mailbox);
+	struct bz_folder *folder = g_hash_table_lookup(l->by_name, name_of(status->st_mailbox));
 
 	if (folder == NULL || status->st_info_list == NULL)
 		return;
@@ -91,7 +100,6 @@ static void on_untagged(void *me, const struct imap_resp *r)
 {
 	struct listing *l = me;
 
-	imap_note_untagged(l->call.b, r);
 	if (r->kind == IMAP_LIST)
 		on_list(l, r->list);
 	else if (r->kind == IMAP_STATUS)
@@ -146,11 +154,26 @@ static int put_one(struct listing *l, struct bz_folder *folder)
 	if (known == 0) {
 		folder->uidvalidity = old.uidvalidity;
 		folder->uidnext = old.uidnext;
-		if (old.id == l->call.b->box.folder) /* the selected one is known better */
-			folder->exists = old.exists;
+		if (folder->unseen == NOT_COUNTED || old.id == l->call.b->box.folder)
+			folder->exists = old.exists; /* the selected one is known better */
+		if (folder->unseen == NOT_COUNTED)
+			folder->unseen = old.unseen;
 		bz_folder_clear(&old);
+	} else if (folder->unseen == NOT_COUNTED) {
+		folder->unseen = 0;
 	}
 	return bz_store_folder_put(l->call.b->store, folder, l->call.err);
+}
+
+static int drop_one(struct listing *l, const struct bz_folder *folder)
+{
+	struct imap_box *box = &l->call.b->box;
+
+	if (box->folder == folder->id) { /* whatever else comes of it has no place to go */
+		g_free(box->name);
+		*box = (struct imap_box){0};
+	}
+	return bz_store_folder_drop(l->call.b->store, folder->id, l->call.err);
 }
 
 static int drop_vanished(struct listing *l)
@@ -162,7 +185,7 @@ static int drop_vanished(struct listing *l)
 		const struct bz_folder *f = g_ptr_array_index(stored, i);
 
 		if (!g_hash_table_contains(l->by_name, f->name) && f->role != BZ_ROLE_INBOX)
-			rc = bz_store_folder_drop(l->call.b->store, f->id, l->call.err);
+			rc = drop_one(l, f);
 	}
 	if (stored != NULL)
 		g_ptr_array_unref(stored);

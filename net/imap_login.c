@@ -1,5 +1,5 @@
 /* From nothing to a logged-in line (RFC 3501 sections 6.1.3, 6.2; RFC 4959). */
-#include "net/imap_private.h"
+#include "net/imap_box.h"
 #include "net/login.h"
 #include "net/starttls.h"
 #include "src/lang.h"
@@ -19,7 +19,7 @@ void imap_on_end(void *me, enum imap_end end, const char *code, const char *text
 
 int imap_check(const struct imap_result *result, struct bz_err *err, const char *sentence)
 {
-	if (result->end == IMAP_OK)
+	if (result->end == IMAP_OK || g_ascii_strcasecmp(result->code, "EXPUNGEISSUED") == 0)
 		return 0;
 	return bz_err_server(
 		err, BZ_ERR_REFUSED, BZ_CODE_NONE, result->text, -1, "%s", sentence);
@@ -113,6 +113,7 @@ int imap_open(struct bz_backend *b, const struct bz_job *job, struct imap_result
 	if (b->stream == NULL)
 		return -1;
 	b->conn = imap_conn_new(b->stream);
+	imap_conn_watch(b->conn, imap_note_untagged, b);
 	set_limits(b, job);
 	if (b->account->security != BZ_SECURITY_STARTTLS && imap_greeting(b->conn, err) != 0)
 		return -1;

@@ -19,6 +19,7 @@ struct opening {
 	GByteArray *bytes;    /* of section */
 	struct bz_message *message;
 	bool found, structured;
+	bool whole;           /* the end of section came */
 	struct imap_result result;
 };
 
@@ -44,7 +45,6 @@ static void on_untagged(void *me, const struct imap_resp *r)
 	const char *bytes;
 	size_t len;
 
-	imap_note_untagged(o->call.b, r);
 	if (r->kind != IMAP_FETCH)
 		return;
 	imap_item(r->fetch, &item);
@@ -55,9 +55,13 @@ static void on_untagged(void *me, const struct imap_resp *r)
 		return;
 	}
 	bytes = imap_section(r->fetch, o->section, &len);
-	if (bytes != NULL)
-		g_byte_array_append(o->bytes, (const guint8 *)bytes, (guint)len);
-	o->found = o->found || bytes != NULL;
+	if (bytes == NULL || o->found)
+		return; /* one answer a question */
+	if (len > PIECE) /* a server that knows no pieces: this is all of it */
+		g_byte_array_set_size(o->bytes, 0);
+	o->whole = len != PIECE;
+	g_byte_array_append(o->bytes, (const guint8 *)bytes, (guint)len);
+	o->found = true;
 }
 
 static void on_end(void *me, enum imap_end end, const char *code, const char *text)
@@ -73,6 +77,11 @@ static int gone(struct opening *o)
 {
 	return bz_err_set(o->call.err, BZ_ERR_STALE, BZ_CODE_NOT_FOUND,
 		_("This message is no longer on the server."));
+}
+
+static bool is_stale(const struct opening *o)
+{
+	return o->call.err->kind == BZ_ERR_STALE;
 }
 
 static int finish(struct opening *o)
@@ -96,19 +105,16 @@ static int fetch_header(struct opening *o)
 /* All bytes of a section, in pieces; at most max. *cut = there was more. */
 static int fetch_section(struct opening *o, const char *section, size_t max, bool *cut)
 {
-	guint before;
-
 	o->section = section;
 	o->bytes = g_byte_array_new();
 	do {
-		before = o->bytes->len;
 		if (imap_submit(o->call.b->conn, &on, o, NULL, o->call.err,
-			    "UID FETCH %u (UID BODY.PEEK[%s]<%u.%u>)", o->uid, section, before,
+			    "UID FETCH %u (UID BODY.PEEK[%s]<%u.%u>)", o->uid, section, o->bytes->len,
 			    (uint32_t)PIECE) != 0 ||
 			finish(o) != 0)
 			return -1;
-	} while (o->bytes->len - before >= PIECE && o->bytes->len < max);
-	*cut = o->bytes->len - before >= PIECE;
+	} while (!o->whole && o->bytes->len < max);
+	*cut = !o->whole;
 	return 0;
 }
 
@@ -146,10 +152,13 @@ static int fetch_raw(struct opening *o, bool keep)
 
 static int fetch_text(struct opening *o)
 {
-	if (fetch_header(o) != 0)
-		return -1;
-	if (!o->structured) /* too odd to be told in parts: whole, read by ourselves */
+	int rc = fetch_header(o);
+
+	/* Too odd to be told in parts, or told in a way that nobody understands: whole, read by ourselves. */
+	if (rc == 0 ? !o->structured : is_stale(o))
 		return fetch_raw(o, false);
+	if (rc != 0)
+		return -1;
 	for (guint i = 0; i < o->message->parts->len; i++) {
 		struct bz_part *part = g_ptr_array_index(o->message->parts, i);
 

@@ -1,5 +1,6 @@
 #include "net/imap_parse.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -101,11 +102,12 @@ static void sort_out(struct imap_resp *r, const char *at)
 	r->tag = take_word(&at);
 	if (strcmp(r->tag, "*") == 0 && g_ascii_isdigit(at[0])) {
 		char *end;
+		guint64 number = g_ascii_strtoull(at, &end, 10);
 
-		r->number = (uint32_t)g_ascii_strtoull(at, &end, 10);
 		at = end + strspn(end, " ");
 		r->word = take_word(&at);
-		r->kind = numbered_kind(r->word);
+		r->number = (uint32_t)MIN(number, UINT32_MAX);
+		r->kind = number <= UINT32_MAX ? numbered_kind(r->word) : IMAP_SKIP;
 		return;
 	}
 	r->word = take_word(&at);
@@ -144,12 +146,34 @@ static void point_to_data(struct imap_resp *r, const struct mailimap_response_da
 		r->kind = IMAP_SKIP;
 }
 
-/* LIST's extended data (RFC 5258) is unknown to libetpan: cut off behind the name. */
+/* Behind the string or atom at `at`; NULL where it has no end. */
+static const char *skip_string(const char *at, const char *end)
+{
+	if (at < end && at[0] == '{') {
+		guint64 n = g_ascii_strtoull(at + 1, NULL, 10);
+
+		at = memchr(at, '\n', (size_t)(end - at));
+		return at != NULL && n < (guint64)(end - at) ? at + 1 + n : NULL;
+	}
+	if (at < end && at[0] == '"') {
+		for (at++; at < end && *at != '"'; at++)
+			at += *at == '\\';
+		return at < end ? at + 1 : NULL;
+	}
+	while (at < end && *at != ' ' && *at != '\r' && *at != '\n')
+		at++;
+	return at;
+}
+
+/* LIST's extended data (RFC 5258) is unknown to libetpan: where the name in front of it ends, 0 where
+ * there is none. */
 static size_t list_end(const char *s, size_t len)
 {
-	const char *tail = len > 4 && s[len - 3] == ')' ? memmem(s, len, "\" (", 3) : NULL;
+	const char *end = s + len, *at = memmem(s, len, ") ", 2);
 
-	return tail != NULL ? (size_t)(tail - s) + 1 : 0;
+	at = at != NULL ? skip_string(at + 2, end) : NULL; /* the delimiter */
+	at = at != NULL && at < end && *at == ' ' ? skip_string(at + 1, end) : NULL;
+	return at != NULL && at < end && *at == ' ' ? (size_t)(at - s) : 0;
 }
 
 static void parse_data(struct imap_parser *p, const char *response, size_t len)
@@ -168,10 +192,20 @@ static void parse_data(struct imap_parser *p, const char *response, size_t len)
 		p->resp.kind = IMAP_SKIP;
 }
 
+static void never_null(char **s)
+{
+	if (*s == NULL)
+		*s = g_strdup("");
+}
+
 const struct imap_resp *imap_parse(struct imap_parser *p, const char *response, size_t len)
 {
 	clear(p);
 	sort_out(&p->resp, response);
+	never_null(&p->resp.tag);
+	never_null(&p->resp.word);
+	never_null(&p->resp.code);
+	never_null(&p->resp.text);
 	if (p->resp.kind == IMAP_FETCH || p->resp.kind == IMAP_LIST || p->resp.kind == IMAP_STATUS)
 		parse_data(p, response, len);
 	return &p->resp;
@@ -224,12 +258,19 @@ static void item_flags(const struct mailimap_msg_att_dynamic *dynamic, struct im
 	}
 }
 
+static bool is_within(int n, int most)
+{
+	return n >= 0 && n <= most;
+}
+
 static int64_t seconds_of(const struct mailimap_date_time *d)
 {
 	struct tm tm = {.tm_year = d->dt_year - 1900, .tm_mon = d->dt_month - 1, .tm_mday = d->dt_day,
 		.tm_hour = d->dt_hour, .tm_min = d->dt_min, .tm_sec = d->dt_sec};
 
-	if (d->dt_year < 1970 || d->dt_year > 9999 || d->dt_month < 1 || d->dt_month > 12)
+	if (d->dt_year < 1970 || d->dt_year > 9999 || d->dt_month < 1 || d->dt_month > 12 ||
+		!is_within(d->dt_day, 31) || !is_within(d->dt_hour, 24) || !is_within(d->dt_min, 60) ||
+		!is_within(d->dt_sec, 60) || !is_within(abs(d->dt_zone), 2400))
 		return INT64_MIN;
 	return (int64_t)timegm(&tm) - (d->dt_zone / 100 * 3600 + d->dt_zone % 100 * 60);
 }

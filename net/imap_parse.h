@@ -53,8 +53,8 @@ struct imap_item {
 };
 void imap_item(const struct mailimap_msg_att *att, struct imap_item *item);
 
-/* The bytes of section NAME ("1.2", "HEADER", "" = all; "HEADER.FIELDS" whatever the fields), or
- * NULL. Borrowed. */
+/* The bytes of section NAME ("1.2", "HEADER", "" = all; "HEADER.FIELDS" whatever the fields), whole or a
+ * piece of it, or NULL. Borrowed. */
 const char *imap_section(const struct mailimap_msg_att *att, const char *name, size_t *len);
 
 /* BODYSTRUCTURE into message->parts, classified; false when it is too deep or odd to be of use. */

@@ -10,6 +10,7 @@
 
 enum {
 	IMAP_BATCH = 500,            /* messages of one background FETCH */
+	IMAP_PASSES = 4,             /* over one folder in a row, where it does not stop changing */
 	IMAP_AHEAD = 200             /* arrivals that a FETCH written ahead still covers */
 };
 
@@ -33,6 +34,7 @@ struct imap_box {
 	bool passing;         /* a pass is under way */
 	bool known_below;     /* the store has rows older than low_uid: flags first, then what is missing */
 	bool moved;           /* arrivals or removals since: pass again */
+	unsigned passes;      /* begun since the last refresh */
 };
 
 struct bz_backend {
@@ -52,7 +54,8 @@ struct imap_call {
 };
 
 void imap_on_end(void *result, enum imap_end end, const char *code, const char *text);
-/* Result -> error: 0 for OK, else REFUSED with what failed (a translated sentence) and their words. */
+/* Result -> error: 0 for OK, and where some of the messages are gone (RFC 5530 EXPUNGEISSUED); else
+ * REFUSED with what failed (a translated sentence) and their words. */
 int imap_check(const struct imap_result *result, struct bz_err *err, const char *sentence);
 
 /* imap_login.c: a line, logged in; submits LOGIN without waiting where that is safe, so that what the

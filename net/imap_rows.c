@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { TOLD_MAX = 4 * IMAP_BATCH }; /* responses of one command: more than any command asks for */
+
 static void clear_row(void *row)
 {
 	bz_summary_clear(row);
@@ -19,11 +21,59 @@ void imap_intake_init(struct imap_intake *in, struct bz_backend *b)
 	in->flags = g_array_new(FALSE, FALSE, sizeof(struct imap_uid_flags));
 }
 
+void imap_intake_ask(struct imap_intake *in, bool by_uid, uint32_t low, uint32_t high)
+{
+	g_array_set_size(in->rows, 0);
+	g_array_set_size(in->uids, 0);
+	g_array_set_size(in->flags, 0);
+	in->by_uid = by_uid;
+	in->low = low;
+	in->high = high;
+	in->first = in->last = 0;
+}
+
 void imap_intake_clear(struct imap_intake *in)
 {
 	g_array_unref(in->rows);
 	g_array_unref(in->uids);
 	g_array_unref(in->flags);
+}
+
+/* One without a UID is unasked: it carries a number only, and the next pass sees it. What comes before
+ * the folder is selected is of another. */
+static bool was_asked(const struct imap_intake *in, uint32_t number, uint32_t uid)
+{
+	uint32_t n = in->by_uid ? uid : number;
+
+	return in->b->box.name != NULL && uid > 0 && n >= in->low && n <= in->high && in->uids->len < TOLD_MAX;
+}
+
+static void add_row(struct imap_intake *in, const struct imap_item *item, const char *header, size_t len)
+{
+	struct bz_summary row = {.uid = item->uid,
+		.pos = item->uid,
+		.received = item->received,
+		.size = item->size,
+		.flags = item->flags};
+
+	bz_mime_summarize(&row, header, len);
+	g_array_append_val(in->rows, row);
+}
+
+/* A change that comes behind its row is the row's. */
+static void add_flags(struct imap_intake *in, const struct imap_item *item)
+{
+	struct imap_uid_flags f = {item->uid, item->flags};
+
+	for (guint i = in->rows->len; i > 0; i--) {
+		struct bz_summary *row = &g_array_index(in->rows, struct bz_summary, i - 1);
+
+		if (row->uid == item->uid) {
+			row->flags = item->flags;
+			return;
+		}
+	}
+	g_array_append_val(in->flags, f);
 }
 
 static void on_untagged(void *me, const struct imap_resp *r)
@@ -33,28 +83,19 @@ static void on_untagged(void *me, const struct imap_resp *r)
 	const char *header;
 	size_t len;
 
-	imap_note_untagged(in->b, r);
 	if (r->kind != IMAP_FETCH)
 		return;
 	imap_item(r->fetch, &item);
-	if (item.uid == 0)
-		return; /* unasked: it carries a number only; the next pass sees it */
+	if (!was_asked(in, r->number, item.uid))
+		return;
 	header = imap_section(r->fetch, "HEADER.FIELDS", &len);
 	g_array_append_val(in->uids, item.uid);
-	if (header != NULL) {
-		struct bz_summary row = {.uid = item.uid,
-			.pos = item.uid,
-			.received = item.received,
-			.size = item.size,
-			.flags = item.flags};
-
-		bz_mime_summarize(&row, header, len);
-		g_array_append_val(in->rows, row);
-	} else if (item.has_flags) {
-		struct imap_uid_flags f = {item.uid, item.flags};
-
-		g_array_append_val(in->flags, f);
-	}
+	in->first = in->first > 0 ? MIN(in->first, r->number) : r->number;
+	in->last = MAX(in->last, r->number);
+	if (header != NULL)
+		add_row(in, &item, header, len);
+	else if (item.has_flags)
+		add_flags(in, &item);
 }
 
 static void on_end(void *me, enum imap_end end, const char *code, const char *text)
@@ -82,8 +123,28 @@ static int newest_first(const void *a, const void *b)
 
 void imap_intake_sort(struct imap_intake *in)
 {
+	guint n = 0;
+
 	g_array_sort(in->uids, by_uid);
 	g_array_sort(in->rows, newest_first);
+	for (guint i = 0; i < in->uids->len; i++) {
+		uint32_t uid = g_array_index(in->uids, uint32_t, i);
+
+		if (n == 0 || g_array_index(in->uids, uint32_t, n - 1) != uid)
+			g_array_index(in->uids, uint32_t, n++) = uid;
+	}
+	g_array_set_size(in->uids, n);
+}
+
+bool imap_intake_is_top(const struct imap_intake *in)
+{
+	return in->first > 0 && in->last == in->b->box.exists &&
+		in->uids->len == in->last - in->first + 1;
+}
+
+uint32_t imap_intake_lowest(const struct imap_intake *in)
+{
+	return in->uids->len > 0 ? g_array_index(in->uids, uint32_t, 0) : 0;
 }
 
 /* --- telling -------------------------------------------------------------------------------------------------- */

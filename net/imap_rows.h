@@ -9,12 +9,16 @@
 	"(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS " \
 	"(DATE FROM TO SUBJECT MESSAGE-ID CONTENT-TYPE)])"
 
-/* Collects what the FETCH responses of one or more commands say; nothing is written until asked. */
+/* Collects what the FETCH responses of a command say of the messages low to high; of others they are
+ * ignored, and nothing is written until asked. */
 struct imap_intake {
 	struct bz_backend *b;
+	bool by_uid;          /* low and high are UIDs; else sequence numbers */
+	uint32_t low, high;
 	GArray *rows; /* struct bz_summary, of IMAP_ROW_ITEMS */
-	GArray *uids; /* guint32: all that were told, sorted by imap_intake_sort */
+	GArray *uids; /* guint32: all that were told; ascending, each once, after imap_intake_sort */
 	GArray *flags; /* struct imap_uid_flags */
+	uint32_t first, last; /* the least and greatest sequence number told */
 	struct imap_result result;
 };
 struct imap_uid_flags {
@@ -22,10 +26,16 @@ struct imap_uid_flags {
 	unsigned flags;
 };
 void imap_intake_init(struct imap_intake *in, struct bz_backend *b);
+/* Empty again, for the messages low to high. */
+void imap_intake_ask(struct imap_intake *in, bool by_uid, uint32_t low, uint32_t high);
 void imap_intake_clear(struct imap_intake *in);
 /* Handler of a FETCH; me = the intake. */
 extern const struct imap_on imap_intake_on;
 void imap_intake_sort(struct imap_intake *in);
+/* Sorted: were all messages told from `first` to the folder's newest? */
+bool imap_intake_is_top(const struct imap_intake *in);
+/* Sorted: the lowest UID told, or 0. */
+uint32_t imap_intake_lowest(const struct imap_intake *in);
 
 /* Write the rows in one transaction and tell the screen. kind: how new rows stand to those known. */
 int imap_put_rows(struct imap_intake *in, const struct bz_job *job, enum bz_change_kind kind,

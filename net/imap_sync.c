@@ -11,8 +11,7 @@ struct refresh {
 	struct imap_selecting select;
 	struct imap_intake in;
 	uint32_t want;        /* rows of the window, counted from the newest */
-	uint32_t first_uid, last_uid; /* asked for ahead by UID; 0 = by sequence number at EXISTS */
-	uint32_t asked_exists;
+	bool asked;           /* the FETCH is on its way */
 	uint32_t old_uidnext, old_known;
 };
 
@@ -38,24 +37,28 @@ static bool is_as_noted(struct bz_backend *b)
 static void ask_newest(void *me, uint32_t exists)
 {
 	struct refresh *r = me;
+	uint32_t low = exists > r->want ? exists - r->want + 1 : 1;
 
-	if (r->asked_exists > 0 || exists == 0 || r->first_uid > 0)
+	if (r->asked || exists == 0)
 		return;
-	r->asked_exists = exists;
+	r->asked = true;
+	imap_intake_ask(&r->in, false, low, exists);
 	r->call.rc = imap_submit(r->call.b->conn, &imap_intake_on, &r->in, NULL, r->call.err,
-		"FETCH %u:%u %s", exists > r->want ? exists - r->want + 1 : 1, exists, IMAP_ROW_ITEMS);
+		"FETCH %u:%u %s", low, exists, IMAP_ROW_ITEMS);
 }
 
 /* A folder seen before: by UID, written together with SELECT. */
 static int ask_ahead(struct refresh *r)
 {
-	if (r->old_uidnext == 0 || r->old_known == 0)
+	uint32_t next = r->old_uidnext, low = next > r->want ? next - r->want : 1;
+	uint32_t high = next > UINT32_MAX - IMAP_AHEAD ? UINT32_MAX : next + IMAP_AHEAD;
+
+	if (next == 0 || r->old_known == 0)
 		return 0;
-	r->first_uid = r->old_uidnext > r->want ? r->old_uidnext - r->want : 1;
-	r->last_uid = r->old_uidnext > UINT32_MAX - IMAP_AHEAD ? UINT32_MAX
-							       : r->old_uidnext + IMAP_AHEAD;
+	r->asked = true;
+	imap_intake_ask(&r->in, true, low, high);
 	return imap_submit(r->call.b->conn, &imap_intake_on, &r->in, NULL, r->call.err,
-		"UID FETCH %u:%u %s", r->first_uid, r->last_uid, IMAP_ROW_ITEMS);
+		"UID FETCH %u:%u %s", low, high, IMAP_ROW_ITEMS);
 }
 
 static int look_up_old(struct refresh *r, const char *name)
@@ -101,29 +104,25 @@ static void forget_known(struct refresh *r)
 	}
 }
 
-static uint32_t lowest(const GArray *sorted)
-{
-	return sorted->len > 0 ? g_array_index(sorted, uint32_t, 0) : 0;
-}
-
+/* The rows told, and away with those that were asked for and not told. */
 static int store_window(struct refresh *r)
 {
-	struct bz_backend *b = r->call.b;
+	struct imap_intake *in = &r->in;
 	const struct bz_job *job = r->call.job;
 	struct bz_err *err = r->call.err;
 	GArray *unknown = g_array_new(FALSE, FALSE, sizeof(uint32_t));
 	int rc;
 
-	imap_intake_sort(&r->in);
+	imap_intake_sort(in);
 	forget_known(r);
-	rc = imap_put_flags(&r->in, job, unknown, err);
+	rc = imap_put_flags(in, job, unknown, err);
 	g_array_unref(unknown);
-	if (rc != 0 || imap_put_rows(&r->in, job, kind_of_window(r), err) != 0)
+	if (rc != 0 || imap_put_rows(in, job, kind_of_window(r), err) != 0)
 		return -1;
-	if (r->first_uid > 0 && b->box.uidnext <= r->last_uid)
-		return imap_drop_gone(&r->in, job, r->first_uid, UINT32_MAX, err);
-	if (r->asked_exists > 0 && r->in.uids->len > 0)
-		return imap_drop_gone(&r->in, job, lowest(r->in.uids), UINT32_MAX, err);
+	if (in->by_uid)
+		return imap_drop_gone(in, job, in->low, in->high, err);
+	if (imap_intake_is_top(in))
+		return imap_drop_gone(in, job, imap_intake_lowest(in), UINT32_MAX, err);
 	return 0;
 }
 
@@ -139,19 +138,37 @@ static int look_below(struct bz_backend *b, uint32_t low_uid, struct bz_err *err
 	return rc;
 }
 
-/* Where the background goes on. */
+static bool is_full(const struct refresh *r)
+{
+	return imap_intake_is_top(&r->in) && r->in.uids->len >= MIN(r->want, r->call.b->box.exists);
+}
+
+/* UIDs have gaps, and more may have come than was asked for ahead: then the window by its numbers. */
+static int top_up(struct refresh *r)
+{
+	struct bz_backend *b = r->call.b;
+
+	if (b->box.exists == 0 || is_full(r))
+		return 0;
+	r->asked = false;
+	ask_newest(r, b->box.exists);
+	if (r->call.rc != 0 || imap_go(b, r->call.job, NULL, r->call.err) != 0 ||
+		imap_check(&r->in.result, r->call.err, _("The server did not list the folder.")) != 0)
+		return -1;
+	return store_window(r);
+}
+
+/* Where the background goes on: below the window, where that is the top of the folder as it is now. */
 static int begin_pass(struct refresh *r)
 {
 	struct imap_box *box = &r->call.b->box;
-	bool to_the_top = r->first_uid == 0 || box->uidnext <= r->last_uid;
+	bool below = imap_intake_is_top(&r->in) && !box->moved;
 
-	box->next = box->exists;
-	if (to_the_top && r->in.uids->len <= box->exists) {
-		box->next -= r->in.uids->len;
-		box->low_uid = lowest(r->in.uids);
-	}
+	box->next = below ? r->in.first - 1 : box->exists;
+	box->low_uid = below ? imap_intake_lowest(&r->in) : 0;
+	box->passing = box->moved || !is_as_noted(r->call.b);
+	box->passes = 0;
 	box->moved = false;
-	box->passing = !is_as_noted(r->call.b);
 	return look_below(r->call.b, box->low_uid, r->call.err);
 }
 
@@ -169,7 +186,7 @@ static int run_refresh(struct refresh *r, const char *name)
 		return -1;
 	if (r->select.dropped)
 		r->old_known = 0;
-	if (store_window(r) != 0 || begin_pass(r) != 0)
+	if (store_window(r) != 0 || top_up(r) != 0 || begin_pass(r) != 0)
 		return -1;
 	return imap_put_counts(b, r->call.job, !b->box.passing || b->box.next == 0, r->call.err);
 }
@@ -194,6 +211,7 @@ static int fetch_range(struct imap_intake *in, const struct bz_job *job, uint32_
 {
 	struct bz_backend *b = in->b;
 
+	imap_intake_ask(in, false, low, high);
 	if (imap_submit(b->conn, &imap_intake_on, in, NULL, err, "FETCH %u:%u %s", low, high, items) != 0 ||
 		imap_go(b, job, NULL, err) != 0 ||
 		imap_check(&in->result, err, _("The server did not list the folder.")) != 0)
@@ -213,6 +231,7 @@ static int fetch_unknown(
 	for (guint i = 0; i < uids->len; i++)
 		g_string_append_printf(set, "%s%u", i > 0 ? "," : "", g_array_index(uids, uint32_t, i));
 	imap_intake_init(&in, b);
+	imap_intake_ask(&in, true, 1, UINT32_MAX);
 	rc = imap_submit(b->conn, &imap_intake_on, &in, NULL, err, "UID FETCH %s %s", set->str,
 		IMAP_ROW_ITEMS);
 	g_string_free(set, TRUE);
@@ -238,7 +257,7 @@ static int sync_known(struct imap_intake *in, const struct bz_job *job, uint32_t
 	if (rc == 0 && unknown->len > 0)
 		rc = fetch_unknown(in->b, job, unknown, err);
 	if (rc == 0 && unknown->len > 0 && unknown->len == in->uids->len)
-		rc = look_below(in->b, lowest(in->uids), err);
+		rc = look_below(in->b, imap_intake_lowest(in), err);
 	g_array_unref(unknown);
 	return rc;
 }
@@ -251,49 +270,69 @@ static int sync_unknown(struct imap_intake *in, const struct bz_job *job, uint32
 	return imap_put_rows(in, job, BZ_CHANGE_OLDER, err);
 }
 
+/* What was told goes to the store; what lies between it and the piece above is gone. */
+static int settle_piece(struct imap_intake *in, const struct bz_job *job, bool known, struct bz_err *err)
+{
+	struct imap_box *box = &in->b->box;
+	uint32_t low_uid = imap_intake_lowest(in);
+	uint32_t above = box->low_uid > 0 ? box->low_uid - 1 : UINT32_MAX;
+	int rc = known ? imap_drop_gone(in, job, low_uid, above, err) : 0;
+
+	box->low_uid = box->low_uid > 0 ? MIN(box->low_uid, low_uid) : low_uid;
+	return rc;
+}
+
 static int sync_piece(struct bz_backend *b, const struct bz_job *job, struct bz_err *err)
 {
 	struct imap_box *box = &b->box;
 	uint32_t high = box->next, low = high > IMAP_BATCH ? high - IMAP_BATCH + 1 : 1;
-	uint32_t above = box->low_uid > 0 ? box->low_uid - 1 : UINT32_MAX;
+	bool known = box->known_below;
 	struct imap_intake in;
 	int rc;
 
+	box->next = low - 1; /* now, so that an EXPUNGE with the answer finds it so */
 	imap_intake_init(&in, b);
-	rc = box->known_below ? sync_known(&in, job, low, high, err)
-			      : sync_unknown(&in, job, low, high, err);
-	if (rc == 0 && in.uids->len > 0) {
-		if (box->known_below)
-			rc = imap_drop_gone(&in, job, lowest(in.uids), above, err);
-		box->low_uid = lowest(in.uids);
-	}
-	box->next = MIN(box->next, low - 1); /* an EXPUNGE may have lowered it further */
+	rc = known ? sync_known(&in, job, low, high, err) : sync_unknown(&in, job, low, high, err);
+	if (rc == 0 && in.uids->len > 0)
+		rc = settle_piece(&in, job, known, err);
+	else if (rc == 0)
+		box->passing = false; /* a server that tells nothing of 500 messages: as good as it gets */
 	imap_intake_clear(&in);
+	return rc;
+}
+
+/* All that is older than the oldest is gone. */
+static int drop_below(struct bz_backend *b, const struct bz_job *job, struct bz_err *err)
+{
+	const struct imap_box *box = &b->box;
+	struct imap_intake none;
+	int rc = 0;
+
+	imap_intake_init(&none, b);
+	if (box->exists == 0)
+		rc = imap_drop_gone(&none, job, 0, UINT32_MAX, err);
+	else if (box->low_uid > 1)
+		rc = imap_drop_gone(&none, job, 0, box->low_uid - 1, err);
+	imap_intake_clear(&none);
 	return rc;
 }
 
 static int end_pass(struct bz_backend *b, const struct bz_job *job, struct bz_err *err)
 {
 	struct imap_box *box = &b->box;
-	g_autofree char *note = make_note(box);
-	struct imap_intake none;
-	int rc = 0;
+	g_autofree char *note = box->moved ? NULL : make_note(box);
 
-	imap_intake_init(&none, b);
-	if (box->exists == 0 || box->low_uid > 1)
-		rc = imap_drop_gone(
-			&none, job, 0, box->exists == 0 ? UINT32_MAX : box->low_uid - 1, err);
-	imap_intake_clear(&none);
-	box->passing = box->moved;
+	if (drop_below(b, job, err) != 0)
+		return -1;
+	box->passing = box->moved && ++box->passes < IMAP_PASSES;
 	box->moved = false;
 	box->next = box->exists;
 	box->low_uid = 0;
 	box->known_below = true;
-	if (rc == 0)
-		rc = imap_put_counts(b, job, true, err);
-	if (rc == 0 && !box->passing)
-		rc = bz_store_folder_note(b->store, box->folder, note != NULL ? note : "", err);
-	return rc;
+	if (imap_put_counts(b, job, true, err) != 0)
+		return -1;
+	return box->passing ? 0
+			    : bz_store_folder_note(b->store, box->folder, note != NULL ? note : "", err);
 }
 
 int imap_background(

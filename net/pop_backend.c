@@ -19,7 +19,8 @@ enum {
 	AHEAD = 32,                  /* RETRs written before the first is answered */
 	MESSAGE_MAX = 256 << 20,
 	BATCH_BYTES = 16 << 20,
-	HEADER_MAX = 64 << 10
+	HEADER_MAX = 64 << 10,
+	GRANT_BYTES = 16 << 10
 };
 #define STALL_SECONDS 30.0
 #define LEAST_RATE 1000.0 /* bytes a second */
@@ -38,11 +39,14 @@ struct bz_backend {
 	guint asked, answered; /* of todo */
 	bool in_body;          /* the status line of todo[answered] came */
 	GByteArray *body;      /* so far */
-	double deadline;       /* of this message */
 	double piece_end;      /* then what is whole is stored, even if the server stands still */
 	bool has_whole;        /* since this piece began */
+	double begun;          /* when this message was */
+	size_t granted;        /* bytes of it for which there is time */
+	const struct bz_job *job; /* of the call that reads */
 	bool too_long;
 	uint64_t bytes, bytes_total; /* for the progress line */
+	guint refused;         /* messages that the server would not give */
 	double told;
 	const struct bz_report *report;
 };
@@ -84,13 +88,13 @@ static struct bz_backend *create(
 /* The line goes; whole messages are in the mbox already. */
 static void disconnect(struct bz_backend *b)
 {
-	pop_close(&b->conn, false);
+	pop_close(&b->conn, NULL);
 	if (b->lock >= 0)
 		close(b->lock);
 	b->lock = -1;
 	g_array_set_size(b->todo, 0);
 	g_byte_array_set_size(b->body, 0);
-	b->asked = b->answered = 0;
+	b->asked = b->answered = b->refused = 0;
 	b->in_body = b->too_long = false;
 }
 
@@ -158,9 +162,21 @@ static int choose_new(struct bz_backend *b, const GArray *items, struct bz_err *
 		b->store, uidls, items->len, g_get_real_time() / G_USEC_PER_SEC, err);
 }
 
+static void tell_refused(const struct bz_backend *b, const struct bz_job *job)
+{
+	g_autofree char *text = g_strdup_printf(
+		ngettext("%s did not give %u message; it is asked for again next time.",
+			"%s did not give %u messages; they are asked for again next time.", b->refused),
+		b->account->host, b->refused);
+
+	if (b->refused > 0)
+		job->report->note(job->report->me, text);
+}
+
 static void over(struct bz_backend *b, const struct bz_job *job)
 {
-	pop_close(&b->conn, true);
+	tell_refused(b, job);
+	pop_close(&b->conn, job);
 	disconnect(b);
 	job->report->progress(job->report->me, 0, 0, 0, 0);
 }
@@ -207,6 +223,16 @@ static void tell_progress(struct bz_backend *b, bool now)
 		MAX(b->bytes_total, b->bytes + b->body->len));
 }
 
+/* A message has a minute, and as much more as its bytes take at the least rate; what the server says of
+ * its size is no promise. */
+static void grant_time(struct bz_backend *b)
+{
+	b->granted = b->body->len + GRANT_BYTES;
+	bz_stream_limits(b->conn->stream,
+		b->begun + 2 * STALL_SECONDS + (double)b->body->len / LEAST_RATE, STALL_SECONDS, 0,
+		b->job->cancel);
+}
+
 static int on_bytes(void *me, const char *bytes, size_t n)
 {
 	struct bz_backend *b = me;
@@ -216,6 +242,8 @@ static int on_bytes(void *me, const char *bytes, size_t n)
 		return -1;
 	}
 	g_byte_array_append(b->body, (const guint8 *)bytes, (guint)n);
+	if (b->body->len >= b->granted)
+		grant_time(b);
 	tell_progress(b, false);
 	return 0;
 }
@@ -249,6 +277,7 @@ static int read_answer(struct bz_backend *b, struct bz_err *err)
 
 		rc = pop_status(b->conn, &words, err);
 		if (rc != 0) {
+			b->refused += rc == 1;
 			if (rc == 1)
 				bz_log(BZ_LOG_WARN, "%s: message %u was refused: %s", b->account->id,
 					item->number, words);
@@ -278,7 +307,7 @@ static void add_row(struct bz_backend *b, const struct bz_deliver_item *item, st
 		.received = g_get_real_time() / G_USEC_PER_SEC,
 	};
 	memcpy(row->digest, item->digest, sizeof row->digest);
-	bz_mime_summarize(row, text, MIN(len, HEADER_MAX));
+	bz_mime_summarize(row, len > 0 ? text : "", MIN(len, HEADER_MAX)); /* of no bytes it is NULL */
 }
 
 static int put_counts(struct bz_backend *b, struct bz_folder *folder, struct bz_err *err)
@@ -379,14 +408,13 @@ static bool wants_to_store(void *me)
 
 static void begin_message(struct bz_backend *b, const struct bz_job *job)
 {
-	const struct pop_item *item = &g_array_index(b->todo, struct pop_item, b->answered);
 	struct bz_hurry hurry = {wants_to_store, b, BZ_POP_PATIENCE};
 
 	bz_stream_hurry(b->conn->stream, hurry);
+	b->job = job;
 	if (!b->in_body)
-		b->deadline = bz_now() + 2 * STALL_SECONDS +
-			(double)MIN(item->size, MESSAGE_MAX) / LEAST_RATE;
-	bz_stream_limits(b->conn->stream, b->deadline, STALL_SECONDS, 0, job->cancel);
+		b->begun = bz_now();
+	grant_time(b);
 }
 
 /* Read answers for one piece of time. The first failure ends it; *whole messages are in batch. */

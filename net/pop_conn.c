@@ -8,7 +8,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-enum { MESSAGES_MAX = 1000000, CAPA_MAX = 200 };
+enum { MESSAGES_MAX = 500000, CAPA_MAX = 200, UIDL_MAX = 70 };
 #define ANSWER_SECONDS 60.0
 #define QUIT_SECONDS 2.0
 
@@ -162,30 +162,85 @@ static int login(struct pop_conn *c, const struct bz_account *a, const char *pas
 
 /* --- UIDL and LIST --------------------------------------------------------------------------------------------------- */
 
-/* RFC 1939 section 7: 1 to 70 characters of 0x21 to 0x7E. */
+/* RFC 1939 section 7: 1 to 70 characters of 0x21 to 0x7E. What breaks that rule is known by its digest. */
+static void keep_uidl(const char *id, size_t n, struct pop_item *item)
+{
+	bool plain = n <= UIDL_MAX;
+
+	for (size_t i = 0; i < n && plain; i++)
+		plain = id[i] >= 0x21 && id[i] <= 0x7e;
+	if (plain) {
+		memcpy(item->uidl, id, n);
+	} else {
+		g_autofree char *sum =
+			g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)id, n);
+
+		(void)g_snprintf(item->uidl, sizeof item->uidl, "(%s", sum);
+	}
+}
+
+/* "3 id". False: no line of a listing. An id of no length stays "". */
 static bool read_uidl(const char *line, struct pop_item *item)
 {
 	char *end;
-	guint64 number = g_ascii_strtoull(line, &end, 10);
-	size_t n;
+	guint64 number = g_ascii_isdigit(line[0]) ? g_ascii_strtoull(line, &end, 10) : 0;
 
-	if (end == line || *end != ' ' || number == 0 || number > UINT32_MAX)
+	if (number == 0 || number > UINT32_MAX || (*end != ' ' && *end != '\0'))
 		return false;
 	end += strspn(end, " ");
-	n = strcspn(end, " ");
-	if (n == 0 || n > 70)
-		return false;
-	for (size_t i = 0; i < n; i++)
-		if (end[i] < 0x21 || end[i] > 0x7e)
-			return false;
+	keep_uidl(end, strlen(end), item);
 	item->number = (uint32_t)number;
-	memcpy(item->uidl, end, n);
 	return true;
 }
 
-static int read_uidls(struct pop_conn *c, GArray *items, struct bz_err *err)
+/* What is known of the listing so far. */
+struct uidls {
+	GArray *items;
+	GHashTable *ids, *numbers;
+	guint left_alone; /* messages that cannot be told from others */
+};
+
+/* False: the same number twice, or too many. */
+static bool add_uidl(struct uidls *u, const struct pop_item *item)
 {
-	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	if (u->items->len + u->left_alone >= MESSAGES_MAX ||
+		!g_hash_table_add(u->numbers, GUINT_TO_POINTER(item->number)))
+		return false;
+	if (item->uidl[0] != '\0' && g_hash_table_add(u->ids, g_strdup(item->uidl)))
+		g_array_append_val(u->items, *item);
+	else
+		u->left_alone++;
+	return true;
+}
+
+static void note_left_alone(const struct pop_conn *c, const struct bz_job *job, guint n)
+{
+	g_autofree char *text = g_strdup_printf(ngettext(
+		"%s does not tell %u message apart from the others (UIDL); it stays there.",
+		"%s does not tell %u messages apart from the others (UIDL); they stay there.", n),
+		bz_stream_host(c->stream), n);
+
+	bz_log(BZ_LOG_WARN, "%s", text);
+	job->report->note(job->report->me, text);
+}
+
+static int read_lines(struct pop_conn *c, struct uidls *u, struct bz_err *err)
+{
+	const char *line;
+	int rc;
+
+	while ((rc = next_item(c, &line, err)) == 1) {
+		struct pop_item item = {0};
+
+		if (!read_uidl(line, &item) || !add_uidl(u, &item))
+			return broken(c, line, err);
+	}
+	return rc;
+}
+
+static int read_uidls(struct pop_conn *c, const struct bz_job *job, GArray *items, struct bz_err *err)
+{
+	struct uidls u = {.items = items};
 	const char *line = "";
 	int rc = pop_status(c, &line, err);
 
@@ -194,17 +249,15 @@ static int read_uidls(struct pop_conn *c, GArray *items, struct bz_err *err)
 			_("%s cannot tell its messages apart (UIDL), so they would be downloaded twice. "
 			  "Nothing was downloaded."),
 			bz_stream_host(c->stream));
-	while (rc == 0 && (rc = next_item(c, &line, err)) == 1) {
-		struct pop_item item = {0};
-
-		rc = 0;
-		if (!read_uidl(line, &item) || items->len >= MESSAGES_MAX)
-			return broken(c, line, err);
-		if (g_hash_table_add(seen, g_strdup(item.uidl)))
-			g_array_append_val(items, item);
-		else
-			bz_log(BZ_LOG_WARN, "two messages of one UIDL: the second is left alone");
-	}
+	if (rc != 0)
+		return -1;
+	u.ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	u.numbers = g_hash_table_new(NULL, NULL);
+	rc = read_lines(c, &u, err);
+	g_hash_table_unref(u.ids);
+	g_hash_table_unref(u.numbers);
+	if (rc == 0 && u.left_alone > 0)
+		note_left_alone(c, job, u.left_alone);
 	return rc;
 }
 
@@ -236,10 +289,10 @@ static int read_sizes(struct pop_conn *c, GArray *items, struct bz_err *err)
 	return rc;
 }
 
-static int list(struct pop_conn *c, GArray *items, struct bz_err *err)
+static int list(struct pop_conn *c, const struct bz_job *job, GArray *items, struct bz_err *err)
 {
 	if (pop_say(c, err, "UIDL") != 0 || (c->pipelining && pop_say(c, err, "LIST") != 0) ||
-		read_uidls(c, items, err) != 0 || (!c->pipelining && pop_say(c, err, "LIST") != 0))
+		read_uidls(c, job, items, err) != 0 || (!c->pipelining && pop_say(c, err, "LIST") != 0))
 		return -1;
 	return read_sizes(c, items, err);
 }
@@ -272,22 +325,22 @@ struct pop_conn *pop_open(const struct bz_account *a, struct bz_store *store, co
 	c->guard = bz_guard_new(c->stream);
 	bz_stream_limits(c->stream, bz_now() + ANSWER_SECONDS, 0, BZ_GUARD_LITERAL_MAX, job->cancel);
 	if ((a->security == BZ_SECURITY_STARTTLS || greet(c, err) == 0) && ask_capa(c, err) == 0 &&
-		login(c, a, job->password, err) == 0 && list(c, items, err) == 0) {
+		login(c, a, job->password, err) == 0 && list(c, job, items, err) == 0) {
 		bz_log(BZ_LOG_INFO, "%s: connected to %s, %u messages there", a->id, a->host, items->len);
 		return c;
 	}
-	pop_close(&c, false);
+	pop_close(&c, NULL);
 	return NULL;
 }
 
-void pop_close(struct pop_conn **conn, bool quit)
+void pop_close(struct pop_conn **conn, const struct bz_job *quit)
 {
 	struct pop_conn *c = *conn;
 
 	if (c == NULL)
 		return;
-	if (quit) {
-		bz_stream_limits(c->stream, bz_now() + QUIT_SECONDS, 0, 0, NULL);
+	if (quit != NULL) {
+		bz_stream_limits(c->stream, bz_now() + QUIT_SECONDS, 0, 0, quit->cancel);
 		if (pop_say(c, NULL, "QUIT") == 0)
 			(void)pop_status(c, NULL, NULL);
 	}

@@ -17,15 +17,15 @@ struct pop_conn {
 struct pop_item {
 	uint32_t number; /* of this session */
 	uint64_t size;   /* as the server says; 0 = it did not */
-	char uidl[71];
+	char uidl[71];   /* as told, or "(" and a digest of it */
 };
 
 /* Dial, greet, CAPA, log in, list: items gets every message (struct pop_item) in the server's order.
  * NULL and err on failure: AUTH, TRUST, UNSUPPORTED (no UIDL), NET... */
 struct pop_conn *pop_open(const struct bz_account *account, struct bz_store *store,
 	const struct bz_job *job, GArray *items, struct bz_err *err);
-/* QUIT, whose answer is waited for shortly, and close; without `quit` close at once. */
-void pop_close(struct pop_conn **conn, bool quit);
+/* QUIT, as part of job, whose answer is waited for shortly, and close; NULL: close at once. */
+void pop_close(struct pop_conn **conn, const struct bz_job *quit);
 
 /* Write one line (the CRLF is added). */
 int pop_say(struct pop_conn *conn, struct bz_err *err, const char *fmt, ...)

@@ -34,13 +34,21 @@ static bool begins(const char *line, const char *word)
 	return g_ascii_strncasecmp(line, word, n) == 0 && (line[n] == ' ' || line[n] == '\0');
 }
 
+/* What is there already was sent before it was asked for. */
+static int nothing_ahead(struct clear *c)
+{
+	return bz_guard_held(c->guard) == 0
+		? 0
+		: refuse(c, _("bytes came before TLS that nobody asked for"));
+}
+
 static int expect(struct clear *c, const char *word)
 {
 	const char *line;
 
 	if (next_line(c, &line) != 0)
 		return -1;
-	return begins(line, word) ? 0 : refuse(c, line);
+	return begins(line, word) ? nothing_ahead(c) : refuse(c, line);
 }
 
 static int say(struct clear *c, const char *command)
@@ -59,7 +67,7 @@ static int imap_dialogue(struct clear *c)
 		if (next_line(c, &line) != 0)
 			return -1;
 		if (begins(line, "s OK"))
-			return 0;
+			return nothing_ahead(c);
 		if (line[0] != '*' || begins(line, "* BYE"))
 			break;
 	}
@@ -81,8 +89,6 @@ static int start(struct bz_stream *stream, int (*dialogue)(struct clear *),
 
 	bz_stream_limits(stream, deadline, 0, LINES_MAX * LINE_MAX_BYTES, cancel);
 	rc = dialogue(&c);
-	if (rc == 0 && bz_guard_held(c.guard) > 0)
-		rc = refuse(&c, _("bytes came before TLS that nobody asked for"));
 	bz_guard_free(c.guard);
 	return rc == 0 ? bz_stream_start_tls(stream, dial, deadline, cancel, cert, err) : -1;
 }

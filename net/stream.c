@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 enum { SLICE_MS = 50 };
+#define HURRY_RATE 2000.0 /* bytes a second: less is silence, where somebody is in a hurry */
 
 struct bz_stream {
 	int fd;
@@ -25,6 +26,8 @@ struct bz_stream {
 	double deadline, stall;
 	double last_in; /* when the last byte arrived, or the limits were set */
 	uint64_t budget, used;
+	double hurried;      /* since when somebody is in a hurry; 0 = nobody */
+	uint64_t hurried_in; /* what had come by then */
 	bool wrote; /* since the last wait: the next one is a turn */
 	struct bz_stream_stats stats;
 };
@@ -41,6 +44,9 @@ double bz_now(void)
 
 static int timed_out(const struct bz_stream *s, double now, struct bz_err *err)
 {
+	if (now - s->last_in < 1) /* it does answer, a little now and then */
+		return bz_err_set(err, BZ_ERR_TIMEOUT, BZ_CODE_NONE,
+			_("%s answers too slowly; buzon has stopped waiting."), s->host);
 	return bz_err_set(err, BZ_ERR_TIMEOUT, BZ_CODE_NONE, _("%s has not answered for %d s."), s->host,
 		(int)(now - s->last_in + 0.5));
 }
@@ -71,9 +77,27 @@ static int poll_once(struct bz_stream *s, short events, double rest, struct bz_e
 	return n > 0 && p[0].revents != 0;
 }
 
+/* Is somebody in a hurry, and the line silent, or as good as? */
+static bool must_hurry(struct bz_stream *s, double now)
+{
+	double took;
+
+	if (s->hurry.f == NULL || !s->hurry.f(s->hurry.me)) {
+		s->hurried = 0;
+		return false;
+	}
+	if (s->hurried <= 0) {
+		s->hurried = now;
+		s->hurried_in = s->stats.in;
+	}
+	took = now - s->hurried;
+	return now - MAX(s->hurried, s->last_in) >= s->hurry.patience ||
+		(took >= s->hurry.patience &&
+			(double)(s->stats.in - s->hurried_in) < took * HURRY_RATE);
+}
+
 static int wait_for(struct bz_stream *s, short events, struct bz_err *err)
 {
-	double hurried = 0;
 	int one = 1, rc = 0;
 
 	if (events == POLLIN)
@@ -83,11 +107,8 @@ static int wait_for(struct bz_stream *s, short events, struct bz_err *err)
 
 		if (rest <= 0)
 			return timed_out(s, now, err);
-		if (s->hurry.f != NULL && s->hurry.f(s->hurry.me)) {
-			hurried = hurried > 0 ? hurried : now;
-			if (now - hurried >= s->hurry.patience)
-				return bz_err_set(err, BZ_ERR_CANCELLED, BZ_CODE_HURRY, _("Stopped."));
-		}
+		if (must_hurry(s, now))
+			return bz_err_set(err, BZ_ERR_CANCELLED, BZ_CODE_HURRY, _("Stopped."));
 		rc = poll_once(s, events, rest, err);
 	}
 	return rc < 0 ? -1 : 0;
@@ -103,7 +124,8 @@ static int closed(const struct bz_stream *s, struct bz_err *err)
 
 static int bio_write(BIO *bio, const char *data, int n)
 {
-	ssize_t k = send((int)(intptr_t)BIO_get_data(bio), data, (size_t)n, MSG_NOSIGNAL);
+	const struct bz_stream *s = BIO_get_data(bio);
+	ssize_t k = send(s->fd, data, (size_t)n, MSG_NOSIGNAL);
 
 	BIO_clear_retry_flags(bio);
 	if (k < 0 && (errno == EAGAIN || errno == EINTR))
@@ -111,9 +133,16 @@ static int bio_write(BIO *bio, const char *data, int n)
 	return (int)k;
 }
 
+static bool is_over(const struct bz_stream *s)
+{
+	return g_cancellable_is_cancelled(s->cancel) || (s->deadline > 0 && bz_now() >= s->deadline);
+}
+
+/* OpenSSL reads on by itself where records hold no data (tickets, new keys): it ends there too. */
 static int bio_read(BIO *bio, char *data, int n)
 {
-	ssize_t k = recv((int)(intptr_t)BIO_get_data(bio), data, (size_t)n, 0);
+	const struct bz_stream *s = BIO_get_data(bio);
+	ssize_t k = is_over(s) ? (errno = EAGAIN, -1) : recv(s->fd, data, (size_t)n, 0);
 
 	BIO_clear_retry_flags(bio);
 	if (k < 0 && (errno == EAGAIN || errno == EINTR))
@@ -129,7 +158,7 @@ static long bio_ctrl(BIO *bio, int what, long number, void *more)
 	return what == BIO_CTRL_FLUSH || what == BIO_CTRL_DUP;
 }
 
-static BIO *new_bio(int fd)
+static BIO *new_bio(struct bz_stream *s)
 {
 	static gsize once;
 	static BIO_METHOD *method;
@@ -144,7 +173,7 @@ static BIO *new_bio(int fd)
 	}
 	bio = BIO_new(method);
 	if (bio != NULL) {
-		BIO_set_data(bio, (void *)(intptr_t)fd);
+		BIO_set_data(bio, s);
 		BIO_set_init(bio, 1);
 	}
 	return bio;
@@ -175,6 +204,11 @@ static int retry_tls(struct bz_stream *s, int rc, struct bz_err *err)
 }
 
 /* --- making and ending --------------------------------------------------------------------------------- */
+
+void bz_stream_set_hurry(struct bz_stream *s, const struct bz_hurry *hurry)
+{
+	s->hurry = *hurry;
+}
 
 struct bz_stream *bz_stream_from_fd(int fd)
 {
@@ -229,9 +263,10 @@ int bz_stream_start_tls(struct bz_stream *s, const struct bz_dial *dial, double 
 	int rc;
 
 	bz_stream_limits(s, deadline, 0, 0, cancel);
-	s->ssl = bz_tls_new(dial, new_bio(s->fd), err);
+	s->ssl = bz_tls_new(dial, new_bio(s), err);
 	if (s->ssl == NULL)
 		return -1;
+	ERR_clear_error();
 	while ((rc = SSL_connect(s->ssl)) != 1)
 		if (retry_tls(s, rc, err) != 0)
 			return -1;
@@ -298,8 +333,10 @@ static ssize_t read_clear(struct bz_stream *s, void *buf, size_t n, struct bz_er
 
 static ssize_t read_tls(struct bz_stream *s, void *buf, size_t n, struct bz_err *err)
 {
-	int k = SSL_read(s->ssl, buf, (int)MIN(n, 1 << 20));
+	int k;
 
+	ERR_clear_error(); /* SSL_get_error looks at what others left, too */
+	k = SSL_read(s->ssl, buf, (int)MIN(n, 1 << 20));
 	return k > 0 ? k : retry_tls(s, k, err);
 }
 
@@ -332,6 +369,7 @@ static ssize_t write_some(struct bz_stream *s, const char *buf, size_t n, struct
 	ssize_t k;
 
 	if (s->ssl != NULL) {
+		ERR_clear_error();
 		k = SSL_write(s->ssl, buf, (int)MIN(n, 1 << 20));
 		return k > 0 ? k : retry_tls(s, (int)k, err);
 	}

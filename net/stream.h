@@ -43,8 +43,10 @@ struct bz_stream *bz_stream_dial(const struct bz_dial *dial, double deadline, GC
 /* The TLS handshake on a connected clear stream, after STARTTLS/STLS was answered. */
 int bz_stream_start_tls(struct bz_stream *stream, const struct bz_dial *dial, double deadline,
 	GCancellable *cancel, struct bz_cert *cert, struct bz_err *err);
-/* For tests: a stream over a connected socket without TLS. Takes fd. */
+/* For tests: a stream over a connected, non-blocking socket without TLS. Takes fd. */
 struct bz_stream *bz_stream_from_fd(int fd);
+/* For tests: as if it had come with bz_dial. */
+void bz_stream_set_hurry(struct bz_stream *stream, const struct bz_hurry *hurry);
 /* Closes at once; close_notify is tried without waiting. */
 void bz_stream_close(struct bz_stream **stream);
 

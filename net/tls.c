@@ -112,8 +112,11 @@ static void name_of(const X509_NAME *name, char *out, size_t n)
 static void add_name(char *out, size_t n, const char *name, size_t len)
 {
 	size_t at = strlen(out);
+	g_autofree char *shown = g_strndup(name, len);
 
-	(void)snprintf(out + at, n - at, "%s%.*s", at > 0 ? ", " : "", (int)len, name);
+	for (size_t i = 0; i < len; i++) /* a NUL must not hide what follows it */
+		shown[i] = name[i] != '\0' ? name[i] : '?';
+	(void)snprintf(out + at, n - at, "%s%s", at > 0 ? ", " : "", shown);
 }
 
 static void add_address(char *out, size_t n, const ASN1_OCTET_STRING *ip)

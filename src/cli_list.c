@@ -10,7 +10,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { WIDTH_PIPED = 100, WINDOW = 200, PATIENCE_MS = 30000 };
+enum { WIDTH_PIPED = 100, WINDOW = 200, SURE_ROWS = 500, PATIENCE_MS = 60000 };
 
 static int output_width(void)
 {
@@ -106,7 +106,20 @@ static uint32_t known_rows(const struct bz_listing *listing)
 	return low;
 }
 
-/* The listing, once as many rows as wanted are known or nothing more comes. */
+/* A refresh of a server's folder makes sure of the newest SURE_ROWS alone; the rest is known when all
+ * was looked through. */
+static bool is_settled(const struct bz_session *s, const struct bz_listing *listing, uint32_t limit)
+{
+	uint32_t size = bz_listing_size(listing);
+
+	if (s->progress_over || s->line_err.kind != BZ_ERR_NONE)
+		return true;
+	if ((bz_worker_caps(s->worker) & BZ_CAP_LIVE) != 0 && (limit == 0 || limit > SURE_ROWS))
+		return false;
+	return known_rows(listing) >= (limit > 0 ? MIN(size, limit) : size);
+}
+
+/* The listing, once as many rows as wanted are known for sure or nothing more comes. */
 static struct bz_listing *wait_rows(
 	struct bz_session *s, const char *name, uint32_t limit, bool online, struct bz_err *err)
 {
@@ -114,7 +127,6 @@ static struct bz_listing *wait_rows(
 		struct bz_request *request = bz_request_new(BZ_REQ_LISTING);
 		struct bz_listing *listing;
 		struct bz_event *event;
-		uint32_t want;
 
 		request->folder = g_strdup(name);
 		event = bz_session_do(s, request, err);
@@ -122,11 +134,7 @@ static struct bz_listing *wait_rows(
 			return NULL;
 		listing = g_steal_pointer(&event->listing);
 		bz_event_free(event);
-		want = bz_listing_size(listing);
-		if (limit > 0)
-			want = MIN(want, limit);
-		if (!online || known_rows(listing) >= want || s->line_err.kind != BZ_ERR_NONE ||
-			!bz_session_pump(s, PATIENCE_MS))
+		if (!online || is_settled(s, listing, limit) || !bz_session_pump(s, PATIENCE_MS))
 			return listing;
 		bz_listing_free(listing);
 	}
@@ -230,9 +238,12 @@ int bz_cli_list(struct bz_cli *cli, const char *where)
 	if (where == NULL && cli->account != NULL)
 		where = cli->account;
 	if (where == NULL) {
-		for (guint i = 0; i < cli->settings->accounts->len; i++)
-			code = MAX(code,
-				list_folders(cli, g_ptr_array_index(cli->settings->accounts, i)));
+		for (guint i = 0; i < cli->settings->accounts->len; i++) {
+			/* MAX is a macro: never around a call */
+			int one = list_folders(cli, g_ptr_array_index(cli->settings->accounts, i));
+
+			code = MAX(code, one);
+		}
 		return code;
 	}
 	account = bz_cli_account_of(cli, where, &rest);

@@ -435,7 +435,7 @@ static const char slots[] = "Status:   \nX-Status:     \n";
 GByteArray *bz_mbox_encode(const char *message, size_t len, int64_t received)
 {
 	GByteArray *out = g_byte_array_sized_new((guint)(len + 256));
-	const char *p = message, *end = message + len;
+	const char *p = len > 0 ? message : "", *end = p + len; /* of no bytes it may be NULL */
 	bool header = true;
 
 	append_from_line(out, received);

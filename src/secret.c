@@ -10,7 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { SECRET_MAX = 4096, COMMAND_SECONDS = 10 };
+enum { SECRET_MAX = 4096, TICK_MS = 50 };
 
 /* A secret lives alone on pages of its own; the mapped length stands in front of it. */
 char *bz_secret_new(const char *text, long len)
@@ -54,10 +54,13 @@ void bz_secret_protect_process(void)
 /* --- password-command --------------------------------------------------------------------------- */
 
 struct wait {
-	GMainLoop *loop;
+	bool done;
 	GSubprocess *child;
-	char buffer[SECRET_MAX + 1];
+	GCancellable *inner;   /* ends the reading: its pipe may outlive the child, in a grandchild */
+	GCancellable *outer;   /* the person's; may be NULL */
+	char buffer[SECRET_MAX + 2]; /* with one byte too many */
 	gsize got;
+	int64_t until;         /* monotonic us */
 	bool late;
 	GError *error;
 };
@@ -67,19 +70,20 @@ static void on_read(GObject *source, GAsyncResult *result, gpointer data)
 	struct wait *w = data;
 
 	g_input_stream_read_all_finish(G_INPUT_STREAM(source), result, &w->got, &w->error);
-	g_main_loop_quit(w->loop);
+	w->done = true;
 }
 
-static gboolean on_late(gpointer data)
+static gboolean on_tick(gpointer data)
 {
 	struct wait *w = data;
 
-	w->late = true;
-	g_subprocess_force_exit(w->child);
-	return G_SOURCE_REMOVE;
+	w->late = w->late || g_get_monotonic_time() >= w->until;
+	if (w->late || g_cancellable_is_cancelled(w->outer))
+		g_cancellable_cancel(w->inner);
+	return G_SOURCE_CONTINUE;
 }
 
-static char *first_line(struct wait *w, struct bz_err *err)
+static char *first_line(struct wait *w, int seconds, struct bz_err *err)
 {
 	char *end = memchr(w->buffer, '\n', w->got);
 	char *secret = NULL;
@@ -89,55 +93,67 @@ static char *first_line(struct wait *w, struct bz_err *err)
 		n--;
 	if (w->late)
 		bz_err_set(err, BZ_ERR_AUTH, BZ_CODE_NO_PASSWORD,
-			_("The password command gave no answer within %d seconds."), COMMAND_SECONDS);
+			_("The password command gave no answer within %d seconds."), seconds);
 	else if (w->error != NULL)
 		bz_err_set(err, BZ_ERR_CANCELLED, BZ_CODE_NONE, _("Stopped."));
 	else if (n == 0 || memchr(w->buffer, 0, n) != NULL)
 		bz_err_set(err, BZ_ERR_AUTH, BZ_CODE_NO_PASSWORD,
 			_("The password command printed no password."));
+	else if (n > SECRET_MAX)
+		bz_err_set(err, BZ_ERR_AUTH, BZ_CODE_NO_PASSWORD,
+			_("The password command printed a line of more than %d bytes."), SECRET_MAX);
 	else
 		secret = bz_secret_new(w->buffer, (long)n);
 	explicit_bzero(w->buffer, sizeof w->buffer);
 	return secret;
 }
 
-static char *run(char **argv, GCancellable *cancel, struct bz_err *err)
+static void wait_for(struct wait *w, GMainContext *context)
+{
+	GSource *tick = g_timeout_source_new(TICK_MS);
+
+	g_source_set_callback(tick, on_tick, w, NULL);
+	g_source_attach(tick, context);
+	g_input_stream_read_all_async(g_subprocess_get_stdout_pipe(w->child), w->buffer, SECRET_MAX + 2,
+		G_PRIORITY_DEFAULT, w->inner, on_read, w);
+	while (!w->done)
+		g_main_context_iteration(context, TRUE);
+	g_source_destroy(tick);
+	g_source_unref(tick);
+	g_subprocess_force_exit(w->child);
+}
+
+static char *run(char **argv, int seconds, GCancellable *cancel, struct bz_err *err)
 {
 	struct wait *w = g_new0(struct wait, 1);
 	GMainContext *context = g_main_context_new();
 	g_autoptr(GError) error = NULL;
 	char *secret = NULL;
-	GSource *timer;
 
 	g_main_context_push_thread_default(context);
-	w->loop = g_main_loop_new(context, FALSE);
+	w->inner = g_cancellable_new();
+	w->outer = cancel;
+	w->until = g_get_monotonic_time() + (int64_t)seconds * G_USEC_PER_SEC;
 	w->child = g_subprocess_newv((const char *const *)argv,
 		G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_SILENCE, &error);
 	if (w->child == NULL) {
 		bz_err_set(err, BZ_ERR_AUTH, BZ_CODE_NO_PASSWORD,
 			_("The password command cannot be run: %s."), error->message);
 	} else {
-		timer = g_timeout_source_new_seconds(COMMAND_SECONDS);
-		g_source_set_callback(timer, on_late, w, NULL);
-		g_source_attach(timer, context);
-		g_input_stream_read_all_async(g_subprocess_get_stdout_pipe(w->child), w->buffer,
-			SECRET_MAX, G_PRIORITY_DEFAULT, cancel, on_read, w);
-		g_main_loop_run(w->loop);
-		g_source_destroy(timer);
-		g_source_unref(timer);
-		g_subprocess_force_exit(w->child);
-		g_object_unref(w->child);
-		secret = first_line(w, err);
+		wait_for(w, context);
+		secret = first_line(w, seconds, err);
 	}
+	g_clear_object(&w->child);
 	g_clear_error(&w->error);
-	g_main_loop_unref(w->loop);
+	g_object_unref(w->inner);
 	g_main_context_pop_thread_default(context);
 	g_main_context_unref(context);
 	g_free(w);
 	return secret;
 }
 
-char *bz_secret_from_command(const char *command, GCancellable *cancel, struct bz_err *err)
+char *bz_secret_from_command(
+	const char *command, int seconds, GCancellable *cancel, struct bz_err *err)
 {
 	g_auto(GStrv) argv = NULL;
 	g_autoptr(GError) error = NULL;
@@ -147,5 +163,5 @@ char *bz_secret_from_command(const char *command, GCancellable *cancel, struct b
 			_("The password command cannot be read: %s."), error->message);
 		return NULL;
 	}
-	return run(argv, cancel, err);
+	return run(argv, seconds, cancel, err);
 }

@@ -12,9 +12,14 @@ char *bz_secret_new(const char *text, long len);
 /* Wipes and frees; NULL allowed. */
 void bz_secret_free(char *secret);
 
-/* Run a password-command (argv by g_shell_parse_argv, no shell, no terminal, 10 s at most,
- * cancellable); the first line of its output, at most 4 KiB, as a secret; NULL and err otherwise. */
-char *bz_secret_from_command(const char *command, GCancellable *cancel, struct bz_err *err);
+/* How long a password-command may take. */
+#define BZ_SECRET_SECONDS 10
+
+/* Run a password-command (argv by g_shell_parse_argv, no shell, no terminal, `seconds` at most,
+ * cancellable; what it leaves running is not waited for); the first line of its output, at most 4 KiB,
+ * as a secret; NULL and err otherwise. */
+char *bz_secret_from_command(
+	const char *command, int seconds, GCancellable *cancel, struct bz_err *err);
 
 /* PR_SET_DUMPABLE 0 and RLIMIT_CORE 0; once, at start. */
 void bz_secret_protect_process(void);

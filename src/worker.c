@@ -24,8 +24,9 @@ struct bz_worker {
 	/* under lock */
 	GQueue queue; /* struct bz_request *, the person's */
 	uint64_t last_id;
-	uint64_t running;     /* id, 0 = background or nothing */
-	GCancellable *cancel; /* of what runs */
+	uint64_t running;     /* id of what was taken from the queue, 0 = background or nothing */
+	bool stopped;         /* it was cancelled: so is every job of it */
+	GCancellable *cancel; /* of the job that runs */
 	bool quit;
 
 	/* the worker's thread alone */
@@ -168,16 +169,15 @@ static bool on_urgent(void *me)
 
 /* --- one call of the backend ------------------------------------------------------------------------ */
 
-/* A new cancel for what starts now; latched ones belong to what was before. */
-static void begin_job(struct bz_worker *w, struct bz_job *job, struct bz_cert *cert, uint64_t id)
+/* A new cancel for what starts now. */
+static void begin_job(struct bz_worker *w, struct bz_job *job, struct bz_cert *cert)
 {
 	GCancellable *old;
 
 	pthread_mutex_lock(&w->lock);
 	old = w->cancel;
 	w->cancel = g_cancellable_new();
-	w->running = id;
-	if (w->quit)
+	if (w->quit || w->stopped)
 		g_cancellable_cancel(w->cancel);
 	pthread_mutex_unlock(&w->lock);
 	g_clear_object(&old);
@@ -190,13 +190,6 @@ static void begin_job(struct bz_worker *w, struct bz_job *job, struct bz_cert *c
 	};
 }
 
-static void end_job(struct bz_worker *w)
-{
-	pthread_mutex_lock(&w->lock);
-	w->running = 0;
-	pthread_mutex_unlock(&w->lock);
-}
-
 /* Make w->password what should be tried. Runs the password-command once, and again only after the
  * server refused what it gave. */
 static int need_password(struct bz_worker *w, GCancellable *cancel, struct bz_err *err)
@@ -204,7 +197,8 @@ static int need_password(struct bz_worker *w, GCancellable *cancel, struct bz_er
 	if (w->password != NULL)
 		return 0;
 	if (w->account->password_command != NULL && !w->command_used) {
-		w->password = bz_secret_from_command(w->account->password_command, cancel, err);
+		w->password = bz_secret_from_command(
+			w->account->password_command, BZ_SECRET_SECONDS, cancel, err);
 		w->command_used = w->password != NULL;
 		return w->password != NULL ? 0 : -1;
 	}
@@ -230,14 +224,27 @@ static void forget_password(struct bz_worker *w)
 	w->command_used = false;
 }
 
+static void line_works(struct bz_worker *w)
+{
+	if (!is_remote(w))
+		return;
+	w->failures = 0;
+	w->retry_at = 0;
+	w->password_works = w->password != NULL;
+	tell_line(w, BZ_LINE_ONLINE, NULL, NULL, 0);
+}
+
 /* What a failure of the line means for what comes next. The request that met it was answered. */
 static void line_failed(struct bz_worker *w, const struct bz_err *err, const struct bz_cert *cert)
 {
 	int64_t wait;
 
-	if (!is_remote(w) || err->kind == BZ_ERR_REFUSED || err->kind == BZ_ERR_STALE ||
-		err->kind == BZ_ERR_UNSUPPORTED || err->kind == BZ_ERR_NONE)
+	if (!is_remote(w))
 		return;
+	if (err->kind == BZ_ERR_REFUSED || err->kind == BZ_ERR_STALE) {
+		line_works(w); /* it carried the answer */
+		return;
+	}
 	if (w->ops->disconnect != NULL)
 		w->ops->disconnect(w->backend);
 	w->more = false;
@@ -271,16 +278,6 @@ static void line_failed(struct bz_worker *w, const struct bz_err *err, const str
 	}
 }
 
-static void line_works(struct bz_worker *w)
-{
-	if (!is_remote(w))
-		return;
-	w->failures = 0;
-	w->retry_at = 0;
-	w->password_works = w->password != NULL;
-	tell_line(w, BZ_LINE_ONLINE, NULL, NULL, 0);
-}
-
 /* May the line be used without the person having done something first? */
 static bool line_is_blocked(const struct bz_worker *w)
 {
@@ -293,13 +290,13 @@ static bool line_is_blocked(const struct bz_worker *w)
 typedef int step(struct bz_worker *w, const struct bz_job *job, void *arg, struct bz_err *err);
 
 /* Run f as one job: password first, then the backend, then what the outcome means for the line. */
-static int on_line(struct bz_worker *w, uint64_t id, step *f, void *arg, struct bz_err *err)
+static int on_line(struct bz_worker *w, step *f, void *arg, struct bz_err *err)
 {
 	struct bz_cert cert = {0};
 	struct bz_job job;
 	int rc = 0;
 
-	begin_job(w, &job, &cert, id);
+	begin_job(w, &job, &cert);
 	if (is_remote(w)) {
 		if (w->line != BZ_LINE_ONLINE)
 			tell_line(w, BZ_LINE_CONNECTING, NULL, NULL, 0);
@@ -312,20 +309,32 @@ static int on_line(struct bz_worker *w, uint64_t id, step *f, void *arg, struct 
 		line_works(w);
 	else
 		line_failed(w, err, &cert);
-	end_job(w);
 	return rc;
+}
+
+/* The folders beside another job. That the server refuses to tell them is no failure of that job. */
+static int list_beside(struct bz_worker *w, const struct bz_job *job, struct bz_err *err)
+{
+	struct bz_err own = {0};
+	int rc = w->ops->list_folders(w->backend, job, &own);
+
+	w->folders_known = rc == 0 || own.kind == BZ_ERR_REFUSED;
+	if (rc != 0 && own.kind == BZ_ERR_REFUSED)
+		on_note(w, own.text);
+	if (rc == 0 || own.kind == BZ_ERR_REFUSED)
+		return 0;
+	*err = own;
+	return -1;
 }
 
 static int step_refresh(struct bz_worker *w, const struct bz_job *job, void *arg, struct bz_err *err)
 {
 	const char *folder = arg;
-	int rc;
+	int rc = w->ops->refresh != NULL ? w->ops->refresh(w->backend, job, folder, w->window, err) : 0;
 
-	rc = w->ops->refresh != NULL ? w->ops->refresh(w->backend, job, folder, w->window, err) : 0;
-	if (rc == 0 && !w->folders_known && w->ops->list_folders != NULL) {
-		rc = w->ops->list_folders(w->backend, job, err);
-		w->folders_known = rc == 0;
-	}
+	if ((rc == 0 || err->kind == BZ_ERR_STALE) && !w->folders_known && w->ops->list_folders != NULL &&
+		list_beside(w, job, err) != 0)
+		rc = -1;
 	w->more = rc == 0 && w->ops->background != NULL;
 	return rc;
 }
@@ -419,20 +428,19 @@ static void do_open(struct bz_worker *w, struct bz_request *r)
 static void do_line_request(struct bz_worker *w, struct bz_request *r, step *f, void *arg)
 {
 	struct bz_err err = {0};
-	int rc = on_line(w, r->id, f, arg, &err);
+	int rc = on_line(w, f, arg, &err);
 
 	complete(w, r, rc == 0 ? NULL : &err, NULL, NULL);
 }
 
 /* One piece of local work; its failures are notes, for nobody waits. */
-static int look(struct bz_worker *w, uint64_t id, struct bz_err *err)
+static int look(struct bz_worker *w, struct bz_err *err)
 {
 	struct bz_job job;
 	int rc;
 
-	begin_job(w, &job, NULL, id);
+	begin_job(w, &job, NULL);
 	rc = w->ops->look(w->backend, &job, &w->looking, err);
-	end_job(w);
 	if (rc != 0)
 		w->looking = false;
 	return rc;
@@ -446,9 +454,10 @@ static void do_refresh(struct bz_worker *w, struct bz_request *r)
 
 	keep_in_view(w, r);
 	w->refresh_due = false;
+	w->folders_known = false; /* others make folders, too */
 	w->looking = w->ops->look != NULL;
 	while (w->looking && rc == 0)
-		rc = look(w, r->id, &err);
+		rc = look(w, &err);
 	if (rc != 0)
 		complete(w, r, &err, NULL, NULL);
 	else
@@ -459,7 +468,7 @@ static void do_fetch(struct bz_worker *w, struct bz_request *r)
 {
 	struct fetch f = {.request = r};
 	struct bz_err err = {0};
-	int rc = on_line(w, r->id, step_fetch, &f, &err);
+	int rc = on_line(w, step_fetch, &f, &err);
 
 	if (rc != 0 && err.kind == BZ_ERR_STALE)
 		w->refresh_due = w->in_view != NULL;
@@ -560,9 +569,8 @@ static void do_local(struct bz_worker *w, struct bz_request *r)
 	struct bz_job job;
 	int rc;
 
-	begin_job(w, &job, NULL, r->id);
+	begin_job(w, &job, NULL);
 	rc = r->kind == BZ_REQ_FETCH ? step_fetch(w, &job, &f, &err) : step_flags(w, &job, r, &err);
-	end_job(w);
 	if (rc != 0 && err.kind == BZ_ERR_STALE)
 		w->refresh_due = w->in_view != NULL;
 	complete(w, r, rc == 0 ? NULL : &err, NULL, f.message);
@@ -651,9 +659,20 @@ static struct bz_request *next_request(struct bz_worker *w, bool *quit)
 			break;
 	}
 	r = g_queue_pop_head(&w->queue);
+	w->running = r != NULL ? r->id : 0; /* here, so that no cancel falls between */
+	w->stopped = false;
 	*quit = w->quit;
 	pthread_mutex_unlock(&w->lock);
 	return r;
+}
+
+/* Nobody waits for it, so what the line's state does not say is said here. */
+static void do_unasked(struct bz_worker *w, step *f, void *arg)
+{
+	struct bz_err err = {0};
+
+	if (on_line(w, f, arg, &err) != 0 && (err.kind == BZ_ERR_REFUSED || err.kind == BZ_ERR_STALE))
+		on_note(w, err.text);
 }
 
 static void do_background(struct bz_worker *w)
@@ -664,14 +683,16 @@ static void do_background(struct bz_worker *w)
 	if (due(w) != 0)
 		return;
 	if (w->looking) {
-		if (look(w, 0, &err) != 0 && err.kind != BZ_ERR_CANCELLED)
+		if (look(w, &err) != 0 && err.kind != BZ_ERR_CANCELLED)
 			on_note(w, err.text);
 	} else if (w->refresh_due || w->retry_at > 0) {
 		w->refresh_due = false;
 		w->retry_at = 0;
-		on_line(w, 0, folder != NULL ? step_refresh : step_folders, folder, &err);
+		do_unasked(w, folder != NULL ? step_refresh : step_folders, folder);
 	} else if (w->more) {
-		on_line(w, 0, step_background, NULL, &err);
+		do_unasked(w, step_background, NULL);
+		if (!w->more) /* whoever waits for the whole folder need not any longer */
+			on_progress(w, 0, 0, 0, 0);
 	}
 }
 
@@ -836,8 +857,11 @@ void bz_worker_cancel(struct bz_worker *w, uint64_t id)
 
 	bz_err_set(&err, BZ_ERR_CANCELLED, BZ_CODE_NONE, _("Stopped."));
 	pthread_mutex_lock(&w->lock);
-	if (w->cancel != NULL && (id == 0 || w->running == id))
-		g_cancellable_cancel(w->cancel);
+	if (id == 0 || w->running == id) {
+		w->stopped = true;
+		if (w->cancel != NULL)
+			g_cancellable_cancel(w->cancel);
+	}
 	r = take_waiting(w, id);
 	pthread_mutex_unlock(&w->lock);
 	while (r != NULL) {

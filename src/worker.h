@@ -58,7 +58,7 @@ enum bz_event_kind {
 	BZ_EVENT_LINE,
 	BZ_EVENT_FOLDERS,
 	BZ_EVENT_ROWS,
-	BZ_EVENT_PROGRESS,
+	BZ_EVENT_PROGRESS, /* done and total 0: nothing is under way any longer */
 	BZ_EVENT_NOTE
 };
 

@@ -225,12 +225,14 @@ def _day(offset):
     return time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + offset * 86400))
 
 
-def make_certificates(openssl, tls, kind):
+def make_certificates(openssl, tls, kind, names=None):
     """ca.pem, server.pem, server.key in tls. kind: good, expired, future, name, self-signed, cn-only
-    (the name stands in the subject alone), wildcard (too wide), client (no server's certificate)."""
+    (the name stands in the subject alone), wildcard (too wide), client (no server's certificate).
+    names: the value of subjectAltName."""
     tls.mkdir(mode=0o700)
     (tls / "index").touch()
-    names = {"name": "DNS:other.example.org", "wildcard": "DNS:*, DNS:l*"}.get(kind, GOOD_NAMES)
+    names = names or {"name": "DNS:other.example.org",
+                      "wildcard": "DNS:*, DNS:l*"}.get(kind, GOOD_NAMES)
     alt = "" if kind == "cn-only" else f"subjectAltName = {names}"
     usage = "clientAuth" if kind == "client" else "serverAuth"
     for name in ("authority", "localhost"):

@@ -111,14 +111,20 @@ class Certificates:
     def __init__(self, folder):
         self.folder, self.made = pathlib.Path(folder), {}
 
-    def get(self, kind):
+    def get(self, kind, names=None):
+        """Its context for a server, and the authority's file. names: see make_certificates."""
         if kind not in self.made:
             tls = self.folder / kind
-            dovecot.make_certificates(dovecot.find_program("openssl"), tls, kind)
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(tls / "server.pem", tls / "server.key")
+            dovecot.make_certificates(dovecot.find_program("openssl"), tls, kind, names)
+            context = self.context(kind)
             self.made[kind] = (context, tls / "ca.pem" if kind != "self-signed" else None)
         return self.made[kind]
+
+    def context(self, kind):
+        """Another context with that certificate."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.folder / kind / "server.pem", self.folder / kind / "server.key")
+        return context
 
 
 class Home:
@@ -146,13 +152,31 @@ class Home:
     def __exit__(self, *_):
         self.folder.cleanup()
 
-    def run(self, *argv, **more):
+    def run(self, *argv, measure=False, **more):
+        """buzon's end. measure: with .usage, what getrusage says of it alone."""
         env = {"HOME": str(self.path), "PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TZ": "UTC"}
-        for name in ("BUZON_LOCALEDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS"):
+        for name in ("BUZON_LOCALEDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"):
             if name in os.environ:
                 env[name] = os.environ[name]
+        if measure:
+            return self._measured(argv, env)
         return subprocess.run([os.environ["BUZON"], *argv], env=env, stdin=subprocess.DEVNULL,
                               capture_output=True, timeout=LIMIT, **more)
+
+    def _measured(self, argv, env):
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            process = subprocess.Popen([os.environ["BUZON"], *argv], env=env, stdin=subprocess.DEVNULL,
+                                       stdout=out, stderr=err)
+            killer = threading.Timer(LIMIT, process.kill)
+            killer.start()
+            _, status, usage = os.wait4(process.pid, 0)
+            killer.cancel()
+            process.returncode = os.waitstatus_to_exitcode(status)
+            out.seek(0)
+            err.seek(0)
+            done = subprocess.CompletedProcess(argv, process.returncode, out.read(), err.read())
+        done.usage = usage
+        return done
 
 
 # --- servers that behave, to be bent -------------------------------------------------------------

@@ -3,7 +3,9 @@
 #include "tests/tui/server.h"
 #include "tests/tui/term.h"
 
+#include <signal.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct fixture {
 	struct server *s;
@@ -557,6 +559,81 @@ static void stopped_in_the_listing(void **state)
 	leave(t);
 }
 
+/* --- with a server that answers a little now and then, or stands still, while buzon is to end ------------------ */
+
+static void waits_for_the_line(struct fixture *f)
+{
+	term_wait(f->t, "Casa online");
+	term_wait(f->t, "6 unread of 60");
+	server_tell(f->s, "pause");
+	term_type(f->t, "j\r");
+	term_wait(f->t, "Fetching");
+}
+
+static void signals_end_it_while_a_server_stands_still(void **state)
+{
+	struct fixture *f = *state;
+	static const int numbers[] = {SIGTERM, SIGHUP, SIGINT};
+
+	begin(f, folders, "good");
+	home(f, IMAP, true, "secret");
+	for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++) {
+		start(f, 24, 80);
+		waits_for_the_line(f);
+		assert_int_equal(kill(term_pid(f->t), numbers[i]), 0);
+		assert_int_equal(term_exit(f->t, 5000), 0);
+		server_tell(f->s, "resume");
+	}
+}
+
+/* Seconds of processor time that the program has used. */
+static double spent(const struct term *t)
+{
+	g_autofree char *path = g_strdup_printf("/proc/%d/stat", term_pid(t)), *text = NULL;
+	unsigned long user = 0, kernel = 0;
+
+	assert_true(g_file_get_contents(path, &text, NULL, NULL));
+	assert_int_equal(sscanf(strrchr(text, ')'), ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
+				 &user, &kernel),
+		2);
+	return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
+}
+
+static void a_lost_terminal_ends_it_while_a_server_stands_still(void **state)
+{
+	struct fixture *f = *state;
+
+	begin(f, folders, "good");
+	home(f, IMAP | POP, true, "secret");
+	start(f, 24, 80);
+	waits_for_the_line(f);
+	term_hang_up(f->t);
+	assert_int_equal(term_exit(f->t, 5000), 0);
+	server_tell(f->s, "resume");
+}
+
+static void waiting_for_a_dead_server_costs_nothing(void **state)
+{
+	struct fixture *f = *state;
+	double before;
+
+	begin(f, folders, "good");
+	home(f, IMAP, true, "secret");
+	start(f, 24, 80);
+	waits_for_the_line(f);
+	before = spent(f->t);
+	term_pump(f->t, 1500);
+	assert_true(spent(f->t) - before < 0.5); /* a spin would take the whole of it */
+	assert_int_equal(kill(term_pid(f->t), SIGSTOP), 0);
+	assert_int_equal(kill(term_pid(f->t), SIGCONT), 0);
+	term_resize(f->t, 12, 40);
+	term_resize(f->t, 24, 80);
+	term_type(f->t, "\033");
+	term_wait(f->t, "letter 60");
+	leave(f->t);
+	server_tell(f->s, "resume");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -582,6 +659,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(stopped_at_a_message, setup, teardown),
 		cmocka_unit_test_setup_teardown(stopped_in_a_pop_download, setup, teardown),
 		cmocka_unit_test_setup_teardown(stopped_in_the_listing, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			signals_end_it_while_a_server_stands_still, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_lost_terminal_ends_it_while_a_server_stands_still, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			waiting_for_a_dead_server_costs_nothing, setup, teardown),
 	};
 
 	if (server_is_missing()) {

@@ -3,6 +3,7 @@
 
 #include "net/guard.h"
 
+#include <glib-unix.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -40,6 +41,7 @@ static struct bz_stream *talk(struct peer *p)
 	int fds[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	assert_true(g_unix_set_fd_nonblocking(fds[0], TRUE, NULL));
 	p->fd = fds[1];
 	assert_int_equal(pthread_create(&p->thread, NULL, write_all, p), 0);
 	return bz_stream_from_fd(fds[0]);
@@ -119,6 +121,12 @@ static void limits_are_kept(void **state)
 	assert_int_equal(KIND("* LIST () NIL {67108865}\r\n"), BZ_ERR_LIMIT);
 	assert_int_equal(KIND("* LIST () NIL {99999999999999999999}\r\n"), BZ_ERR_LIMIT);
 	assert_int_equal(KIND("* LIST () NIL {-1}\r\n"), BZ_ERR_PROTO);
+	assert_int_equal(KIND("* LIST () NIL { 4294967295}\r\n"), BZ_ERR_LIMIT);
+	assert_int_equal(KIND("* LIST () NIL {4294967295}\rx\r\n"), BZ_ERR_LIMIT);
+	assert_int_equal(KIND("* LIST () NIL {4294967295} \r\n"), BZ_ERR_LIMIT);
+	assert_int_equal(KIND("* LIST () NIL \"{4294967295}\"\r\n"), BZ_ERR_NONE);
+	assert_int_equal(KIND("* 1 FETCH (UID  4294967296)\r\n"), BZ_ERR_PROTO);
+	assert_int_equal(KIND("* 1 FETCH (UID\t4294967296)\r\n"), BZ_ERR_PROTO);
 	assert_int_equal(KIND("* OK a\0b\r\n"), BZ_ERR_PROTO);
 	assert_int_equal(KIND("* OK no end"), BZ_ERR_NET);
 	for (int i = 0; i < BZ_GUARD_LINE_MAX; i++)
@@ -187,6 +195,13 @@ static void a_cut_body_is_an_error(void **state)
 
 static char drip[4000];
 
+static int fill_drip(void **state)
+{
+	(void)state;
+	memset(drip, 'x', sizeof drip);
+	return 0;
+}
+
 static double read_drip(double deadline, double stall, GCancellable *cancel, struct bz_err *err)
 {
 	struct peer p = {.bytes = drip, .n = sizeof drip, .piece = 1, .pause_us = 20000, .stays = true};
@@ -196,7 +211,6 @@ static double read_drip(double deadline, double stall, GCancellable *cancel, str
 	const char *r;
 	size_t n;
 
-	memset(drip, 'x', sizeof drip);
 	bz_stream_limits(stream, deadline > 0 ? start + deadline : 0, stall, 0, cancel);
 	assert_int_equal(bz_guard_imap(g, &r, &n, err), -1);
 	start = bz_now() - start;
@@ -264,5 +278,5 @@ int main(void)
 		cmocka_unit_test(the_budget_ends_a_flood),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, fill_drip, NULL);
 }

@@ -336,6 +336,56 @@ static void drop_reaches_what_waits_alone(void **state)
 	assert_int_equal(answer(f, runs), BZ_ERR_NONE); /* the line was not lost for it */
 }
 
+/* Wherever the worker is between taking a request and running it, the cancel finds it. */
+static void a_cancel_is_never_lost(void **state)
+{
+	struct fixture *f = *state;
+
+	block(true);
+	for (int i = 0; i < 1000; i++) {
+		uint64_t id = submit(f, BZ_REQ_REFRESH);
+
+		for (int spin = 0; spin < i % 50 * 20; spin++)
+			__asm__ volatile("" ::: "memory");
+		bz_worker_cancel(f->worker, id);
+		assert_int_equal(answer(f, id), BZ_ERR_CANCELLED);
+	}
+	block(false);
+}
+
+static void a_refusal_leaves_the_line_up(void **state)
+{
+	struct fixture *f = *state;
+	struct bz_event *e;
+
+	fail_with(BZ_ERR_STALE, BZ_CODE_NOT_FOUND);
+	(void)submit(f, BZ_REQ_OPEN); /* the refresh behind it is nobody's: what it meets is a note */
+	wait_line(f, BZ_LINE_ONLINE);
+	e = next(f, BZ_EVENT_NOTE);
+	assert_string_equal(e->text, "as the test says");
+	bz_event_free(e);
+	pthread_mutex_lock(&fake.lock);
+	assert_int_equal(fake.disconnects, 0);
+	pthread_mutex_unlock(&fake.lock);
+}
+
+static void the_end_of_the_background_is_told(void **state)
+{
+	struct fixture *f = *state;
+	struct bz_event *e;
+
+	pthread_mutex_lock(&fake.lock);
+	fake.left = 5;
+	pthread_mutex_unlock(&fake.lock);
+	assert_int_equal(answer(f, submit(f, BZ_REQ_REFRESH)), BZ_ERR_NONE);
+	e = next(f, BZ_EVENT_PROGRESS);
+	assert_int_equal(e->total, 0);
+	bz_event_free(e);
+	pthread_mutex_lock(&fake.lock);
+	assert_int_equal(fake.backgrounds, 5);
+	pthread_mutex_unlock(&fake.lock);
+}
+
 static void a_request_overtakes_the_background(void **state)
 {
 	struct fixture *f = *state;
@@ -422,6 +472,9 @@ int main(void)
 		CASE(the_end_answers_what_waits),
 		CASE(cancel_reaches_what_runs),
 		CASE(drop_reaches_what_waits_alone),
+		CASE(a_cancel_is_never_lost),
+		CASE(a_refusal_leaves_the_line_up),
+		CASE(the_end_of_the_background_is_told),
 		CASE(a_request_overtakes_the_background),
 		CASE(a_lost_line_is_retried_later),
 		CASE(a_refused_password_is_asked_for_once),
