@@ -1,57 +1,16 @@
 #include "src/worker.h"
 #include "src/lang.h"
-#include "src/log.h"
 #include "src/paths.h"
 #include "src/secret.h"
+#include "src/worker_private.h"
 
-#include <pthread.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-struct bz_worker {
-	/* set once, before the thread */
-	int number;
-	const struct bz_account *account;
-	const struct bz_backend_ops *ops;
-	struct bz_mailbag *bag;
-	char *cache_path;
-	char *state_path; /* NULL: a FILE */
-	pthread_t thread;
-
-	pthread_mutex_t lock;
-	pthread_cond_t wake;
-	/* under lock */
-	GQueue queue; /* struct bz_request *, the person's */
-	uint64_t last_id;
-	uint64_t running;     /* id of what was taken from the queue, 0 = background or nothing */
-	bool stopped;         /* it was cancelled: so is every job of it */
-	GCancellable *cancel; /* of the job that runs */
-	bool quit;
-
-	/* the worker's thread alone */
-	struct bz_store *store;
-	struct bz_backend *backend;
-	struct bz_report report;
-	char *in_view;        /* folder to refresh after a reconnect */
-	struct bz_window window;
-	bool refresh_due;     /* OPEN answered; its refresh is still to be done */
-	bool looking;         /* look() has something left */
-	bool more;            /* background() has something left */
-	bool folders_known;
-	enum bz_line_state line;
-	int64_t retry_at;     /* monotonic us, 0 = none */
-	int failures;         /* in a row, for the back-off */
-	char *password;       /* secret; the one to use */
-	bool password_works;  /* it logged in once in this run */
-	bool command_used;    /* password-command ran and was not refused since */
-	struct bz_cert once;  /* accepted for this run */
-	bool has_once;
-};
-
 /* --- telling the UI -------------------------------------------------------------------------------- */
 
-static struct bz_event *new_event(const struct bz_worker *w, enum bz_event_kind kind)
+struct bz_event *bz_worker_event(const struct bz_worker *w, enum bz_event_kind kind)
 {
 	struct bz_event *event = g_new0(struct bz_event, 1);
 
@@ -60,32 +19,11 @@ static struct bz_event *new_event(const struct bz_worker *w, enum bz_event_kind 
 	return event;
 }
 
-static void tell_line(struct bz_worker *w, enum bz_line_state line, const struct bz_err *err,
-	const struct bz_cert *cert, int64_t retry_in)
-{
-	struct bz_event *event;
-
-	if (line == w->line && err == NULL)
-		return;
-	w->line = line;
-	event = new_event(w, BZ_EVENT_LINE);
-	event->line = line;
-	event->since = g_get_real_time() / G_USEC_PER_SEC;
-	event->retry_at = retry_in > 0 ? event->since + retry_in : 0;
-	if (err != NULL) {
-		event->err = *err;
-		bz_log(BZ_LOG_WARN, "%s: %s", w->account->id, err->text);
-	}
-	if (cert != NULL)
-		event->cert = g_memdup2(cert, sizeof *cert);
-	bz_mailbag_post(w->bag, event);
-}
-
 /* The one place that answers a request. Takes it. */
 static void complete(struct bz_worker *w, struct bz_request *request, const struct bz_err *err,
 	struct bz_listing *listing, struct bz_message *message)
 {
-	struct bz_event *event = new_event(w, BZ_EVENT_DONE);
+	struct bz_event *event = bz_worker_event(w, BZ_EVENT_DONE);
 
 	event->request = request->id;
 	event->request_kind = request->kind;
@@ -101,13 +39,13 @@ static void on_folders(void *me)
 {
 	struct bz_worker *w = me;
 
-	bz_mailbag_post(w->bag, new_event(w, BZ_EVENT_FOLDERS));
+	bz_mailbag_post(w->bag, bz_worker_event(w, BZ_EVENT_FOLDERS));
 }
 
 static void on_rows(void *me, struct bz_change *change)
 {
 	struct bz_worker *w = me;
-	struct bz_event *event = new_event(w, BZ_EVENT_ROWS);
+	struct bz_event *event = bz_worker_event(w, BZ_EVENT_ROWS);
 
 	event->change = change;
 	bz_mailbag_post(w->bag, event);
@@ -116,7 +54,7 @@ static void on_rows(void *me, struct bz_change *change)
 static void on_progress(void *me, uint32_t done, uint32_t total, uint64_t bytes, uint64_t bytes_total)
 {
 	struct bz_worker *w = me;
-	struct bz_event *event = new_event(w, BZ_EVENT_PROGRESS);
+	struct bz_event *event = bz_worker_event(w, BZ_EVENT_PROGRESS);
 
 	event->done = done;
 	event->total = total;
@@ -128,7 +66,7 @@ static void on_progress(void *me, uint32_t done, uint32_t total, uint64_t bytes,
 static void on_note(void *me, const char *text)
 {
 	struct bz_worker *w = me;
-	struct bz_event *event = new_event(w, BZ_EVENT_NOTE);
+	struct bz_event *event = bz_worker_event(w, BZ_EVENT_NOTE);
 
 	event->text = g_strdup(text);
 	bz_mailbag_post(w->bag, event);
@@ -165,217 +103,6 @@ static bool on_urgent(void *me)
 		urgent = is_urgent(w, l->data);
 	pthread_mutex_unlock(&w->lock);
 	return urgent;
-}
-
-/* --- one call of the backend ------------------------------------------------------------------------ */
-
-/* A new cancel for what starts now. */
-static void begin_job(struct bz_worker *w, struct bz_job *job, struct bz_cert *cert)
-{
-	GCancellable *old;
-
-	pthread_mutex_lock(&w->lock);
-	old = w->cancel;
-	w->cancel = g_cancellable_new();
-	if (w->quit || w->stopped)
-		g_cancellable_cancel(w->cancel);
-	pthread_mutex_unlock(&w->lock);
-	g_clear_object(&old);
-	*job = (struct bz_job){
-		.cancel = w->cancel,
-		.report = &w->report,
-		.password = w->password,
-		.trust_once = w->has_once ? &w->once : NULL,
-		.cert = cert,
-	};
-}
-
-/* Make w->password what should be tried. Runs the password-command once, and again only after the
- * server refused what it gave. */
-static int need_password(struct bz_worker *w, GCancellable *cancel, struct bz_err *err)
-{
-	if (w->password != NULL)
-		return 0;
-	if (w->account->password_command != NULL && !w->command_used) {
-		w->password = bz_secret_from_command(
-			w->account->password_command, BZ_SECRET_SECONDS, cancel, err);
-		w->command_used = w->password != NULL;
-		return w->password != NULL ? 0 : -1;
-	}
-	return bz_err_set(err, BZ_ERR_AUTH, BZ_CODE_NO_PASSWORD, _("%s wants the password of %s."),
-		w->account->host, w->account->user);
-}
-
-static bool is_remote(const struct bz_worker *w)
-{
-	return (w->ops->caps & BZ_CAP_REMOTE) != 0;
-}
-
-/* Steps 5, 10, 20, 40, 60 s. */
-static int64_t back_off(const struct bz_worker *w)
-{
-	return MIN(5 << MIN(w->failures, 4), 60);
-}
-
-static void forget_password(struct bz_worker *w)
-{
-	g_clear_pointer(&w->password, bz_secret_free);
-	w->password_works = false;
-	w->command_used = false;
-}
-
-static void line_works(struct bz_worker *w)
-{
-	if (!is_remote(w))
-		return;
-	w->failures = 0;
-	w->retry_at = 0;
-	w->password_works = w->password != NULL;
-	tell_line(w, BZ_LINE_ONLINE, NULL, NULL, 0);
-}
-
-/* What a failure of the line means for what comes next. The request that met it was answered. */
-static void line_failed(struct bz_worker *w, const struct bz_err *err, const struct bz_cert *cert)
-{
-	int64_t wait;
-
-	if (!is_remote(w))
-		return;
-	if (err->kind == BZ_ERR_REFUSED || err->kind == BZ_ERR_STALE) {
-		line_works(w); /* it carried the answer */
-		return;
-	}
-	if (w->ops->disconnect != NULL)
-		w->ops->disconnect(w->backend);
-	w->more = false;
-	switch (err->kind) {
-	case BZ_ERR_CANCELLED:
-		w->retry_at = 0;
-		if (err->code == BZ_CODE_HURRY) { /* given up for what the person asked; dialled again after */
-			w->refresh_due = true;
-			tell_line(w, BZ_LINE_NONE, NULL, NULL, 0);
-			break;
-		}
-		tell_line(w, w->line == BZ_LINE_CHOICE ? BZ_LINE_CHOICE : BZ_LINE_OFFLINE, err, NULL, 0);
-		break;
-	case BZ_ERR_TRUST:
-		tell_line(w, BZ_LINE_ASK_TRUST, err, cert, 0);
-		break;
-	case BZ_ERR_AUTH:
-		forget_password(w);
-		tell_line(w, BZ_LINE_ASK_PASSWORD, err, NULL, 0);
-		break;
-	case BZ_ERR_NET:
-	case BZ_ERR_TIMEOUT:
-		wait = back_off(w);
-		w->failures++;
-		w->retry_at = g_get_monotonic_time() + wait * G_USEC_PER_SEC;
-		w->refresh_due = true;
-		tell_line(w, BZ_LINE_OFFLINE, err, NULL, wait);
-		break;
-	default:
-		tell_line(w, BZ_LINE_ERROR, err, NULL, 0);
-	}
-}
-
-/* May the line be used without the person having done something first? */
-static bool line_is_blocked(const struct bz_worker *w)
-{
-	return w->line == BZ_LINE_CHOICE || w->line == BZ_LINE_ASK_TRUST ||
-		w->line == BZ_LINE_ASK_PASSWORD || w->line == BZ_LINE_ERROR;
-}
-
-/* --- work on the line --------------------------------------------------------------------------------- */
-
-typedef int step(struct bz_worker *w, const struct bz_job *job, void *arg, struct bz_err *err);
-
-/* Run f as one job: password first, then the backend, then what the outcome means for the line. */
-static int on_line(struct bz_worker *w, step *f, void *arg, struct bz_err *err)
-{
-	struct bz_cert cert = {0};
-	struct bz_job job;
-	int rc = 0;
-
-	begin_job(w, &job, &cert);
-	if (is_remote(w)) {
-		if (w->line != BZ_LINE_ONLINE)
-			tell_line(w, BZ_LINE_CONNECTING, NULL, NULL, 0);
-		rc = need_password(w, job.cancel, err);
-		job.password = w->password;
-	}
-	if (rc == 0)
-		rc = f(w, &job, arg, err);
-	if (rc == 0)
-		line_works(w);
-	else
-		line_failed(w, err, &cert);
-	return rc;
-}
-
-/* The folders beside another job. That the server refuses to tell them is no failure of that job. */
-static int list_beside(struct bz_worker *w, const struct bz_job *job, struct bz_err *err)
-{
-	struct bz_err own = {0};
-	int rc = w->ops->list_folders(w->backend, job, &own);
-
-	w->folders_known = rc == 0 || own.kind == BZ_ERR_REFUSED;
-	if (rc != 0 && own.kind == BZ_ERR_REFUSED)
-		on_note(w, own.text);
-	if (rc == 0 || own.kind == BZ_ERR_REFUSED)
-		return 0;
-	*err = own;
-	return -1;
-}
-
-static int step_refresh(struct bz_worker *w, const struct bz_job *job, void *arg, struct bz_err *err)
-{
-	const char *folder = arg;
-	int rc = w->ops->refresh != NULL ? w->ops->refresh(w->backend, job, folder, w->window, err) : 0;
-
-	if ((rc == 0 || err->kind == BZ_ERR_STALE) && !w->folders_known && w->ops->list_folders != NULL &&
-		list_beside(w, job, err) != 0)
-		rc = -1;
-	w->more = rc == 0 && w->ops->background != NULL;
-	return rc;
-}
-
-static int step_folders(struct bz_worker *w, const struct bz_job *job, void *arg, struct bz_err *err)
-{
-	int rc = w->ops->list_folders(w->backend, job, err);
-
-	(void)arg;
-	w->folders_known = rc == 0;
-	if (rc == 0 && w->ops->background != NULL)
-		w->more = true;
-	return rc;
-}
-
-struct fetch {
-	const struct bz_request *request;
-	struct bz_message *message;
-};
-
-static int step_fetch(struct bz_worker *w, const struct bz_job *job, void *arg, struct bz_err *err)
-{
-	struct fetch *f = arg;
-
-	return w->ops->fetch(w->backend, job, &g_array_index(f->request->refs, struct bz_msgref, 0),
-		f->request->fetch, &f->message, err);
-}
-
-static int step_flags(struct bz_worker *w, const struct bz_job *job, void *arg, struct bz_err *err)
-{
-	const struct bz_request *r = arg;
-
-	return w->ops->set_flags(w->backend, job, (const struct bz_msgref *)(void *)r->refs->data,
-		r->refs->len, r->add, r->remove, err);
-}
-
-static int step_background(struct bz_worker *w, const struct bz_job *job, void *arg, struct bz_err *err)
-{
-	(void)arg;
-	w->more = false;
-	return w->ops->background(w->backend, job, &w->more, err);
 }
 
 /* --- requests ------------------------------------------------------------------------------------------ */
@@ -420,15 +147,15 @@ static void keep_in_view(struct bz_worker *w, const struct bz_request *r)
 static void do_open(struct bz_worker *w, struct bz_request *r)
 {
 	keep_in_view(w, r);
-	w->refresh_due = is_remote(w); /* behind a countdown it waits for its end */
+	w->refresh_due = bz_worker_is_remote(w); /* behind a countdown it waits for its end */
 	w->looking = w->ops->look != NULL;
 	do_listing(w, r);
 }
 
-static void do_line_request(struct bz_worker *w, struct bz_request *r, step *f, void *arg)
+static void do_line_request(struct bz_worker *w, struct bz_request *r, bz_worker_step *f, void *arg)
 {
 	struct bz_err err = {0};
-	int rc = on_line(w, f, arg, &err);
+	int rc = bz_worker_on_line(w, f, arg, &err);
 
 	complete(w, r, rc == 0 ? NULL : &err, NULL, NULL);
 }
@@ -439,7 +166,7 @@ static int look(struct bz_worker *w, struct bz_err *err)
 	struct bz_job job;
 	int rc;
 
-	begin_job(w, &job, NULL);
+	bz_worker_begin_job(w, &job, NULL);
 	rc = w->ops->look(w->backend, &job, &w->looking, err);
 	if (rc != 0)
 		w->looking = false;
@@ -461,14 +188,14 @@ static void do_refresh(struct bz_worker *w, struct bz_request *r)
 	if (rc != 0)
 		complete(w, r, &err, NULL, NULL);
 	else
-		do_line_request(w, r, step_refresh, folder);
+		do_line_request(w, r, bz_worker_step_refresh, folder);
 }
 
 static void do_fetch(struct bz_worker *w, struct bz_request *r)
 {
-	struct fetch f = {.request = r};
+	struct bz_worker_fetch f = {.request = r};
 	struct bz_err err = {0};
-	int rc = on_line(w, step_fetch, &f, &err);
+	int rc = bz_worker_on_line(w, bz_worker_step_fetch, &f, &err);
 
 	if (rc != 0 && err.kind == BZ_ERR_STALE)
 		w->refresh_due = w->in_view != NULL;
@@ -516,7 +243,7 @@ static void do_offline(struct bz_worker *w, struct bz_request *r)
 		w->more = false;
 		w->retry_at = 0;
 		w->refresh_due = false;
-		tell_line(w, BZ_LINE_CHOICE, NULL, NULL, 0);
+		bz_worker_tell_line(w, BZ_LINE_CHOICE, NULL, NULL, 0);
 	} else if (w->line == BZ_LINE_CHOICE) {
 		w->line = BZ_LINE_NONE;
 		w->refresh_due = true;
@@ -544,7 +271,7 @@ static bool is_supported(const struct bz_worker *w, enum bz_request_kind kind)
  * and flags without a line. */
 static bool needs_line(const struct bz_worker *w, enum bz_request_kind kind)
 {
-	if (!is_remote(w))
+	if (!bz_worker_is_remote(w))
 		return false;
 	if (kind == BZ_REQ_FETCH || kind == BZ_REQ_FLAGS)
 		return (w->ops->caps & BZ_CAP_LIVE) != 0;
@@ -564,13 +291,13 @@ static void refuse_offline(struct bz_worker *w, struct bz_request *r)
 /* What reads local files only must not touch the line's state. */
 static void do_local(struct bz_worker *w, struct bz_request *r)
 {
-	struct fetch f = {.request = r};
+	struct bz_worker_fetch f = {.request = r};
 	struct bz_err err = {0};
 	struct bz_job job;
 	int rc;
 
-	begin_job(w, &job, NULL);
-	rc = r->kind == BZ_REQ_FETCH ? step_fetch(w, &job, &f, &err) : step_flags(w, &job, r, &err);
+	bz_worker_begin_job(w, &job, NULL);
+	rc = r->kind == BZ_REQ_FETCH ? bz_worker_step_fetch(w, &job, &f, &err) : bz_worker_step_flags(w, &job, r, &err);
 	if (rc != 0 && err.kind == BZ_ERR_STALE)
 		w->refresh_due = w->in_view != NULL;
 	complete(w, r, rc == 0 ? NULL : &err, NULL, f.message);
@@ -589,13 +316,13 @@ static void dispatch(struct bz_worker *w, struct bz_request *r)
 		do_refresh(w, r);
 		break;
 	case BZ_REQ_FOLDERS:
-		do_line_request(w, r, step_folders, NULL);
+		do_line_request(w, r, bz_worker_step_folders, NULL);
 		break;
 	case BZ_REQ_FETCH:
 		do_fetch(w, r);
 		break;
 	case BZ_REQ_FLAGS:
-		do_line_request(w, r, step_flags, r);
+		do_line_request(w, r, bz_worker_step_flags, r);
 		break;
 	case BZ_REQ_TRUST:
 		do_trust(w, r);
@@ -622,7 +349,7 @@ static void handle(struct bz_worker *w, struct bz_request *r)
 		complete(w, r, &err, NULL, NULL);
 	} else if (line && w->line == BZ_LINE_CHOICE) {
 		refuse_offline(w, r);
-	} else if (!line && is_remote(w) && (r->kind == BZ_REQ_FETCH || r->kind == BZ_REQ_FLAGS)) {
+	} else if (!line && bz_worker_is_remote(w) && (r->kind == BZ_REQ_FETCH || r->kind == BZ_REQ_FLAGS)) {
 		do_local(w, r);
 	} else {
 		dispatch(w, r);
@@ -636,7 +363,7 @@ static int64_t due(const struct bz_worker *w)
 {
 	if (w->looking)
 		return 0;
-	if (line_is_blocked(w))
+	if (bz_worker_line_is_blocked(w))
 		return -1;
 	if (w->retry_at > 0)
 		return w->retry_at > g_get_monotonic_time() ? w->retry_at : 0;
@@ -667,11 +394,11 @@ static struct bz_request *next_request(struct bz_worker *w, bool *quit)
 }
 
 /* Nobody waits for it, so what the line's state does not say is said here. */
-static void do_unasked(struct bz_worker *w, step *f, void *arg)
+static void do_unasked(struct bz_worker *w, bz_worker_step *f, void *arg)
 {
 	struct bz_err err = {0};
 
-	if (on_line(w, f, arg, &err) != 0 && (err.kind == BZ_ERR_REFUSED || err.kind == BZ_ERR_STALE))
+	if (bz_worker_on_line(w, f, arg, &err) != 0 && (err.kind == BZ_ERR_REFUSED || err.kind == BZ_ERR_STALE))
 		on_note(w, err.text);
 }
 
@@ -688,9 +415,9 @@ static void do_background(struct bz_worker *w)
 	} else if (w->refresh_due || w->retry_at > 0) {
 		w->refresh_due = false;
 		w->retry_at = 0;
-		do_unasked(w, folder != NULL ? step_refresh : step_folders, folder);
+		do_unasked(w, folder != NULL ? bz_worker_step_refresh : bz_worker_step_folders, folder);
 	} else if (w->more) {
-		do_unasked(w, step_background, NULL);
+		do_unasked(w, bz_worker_step_background, NULL);
 		if (!w->more) /* whoever waits for the whole folder need not any longer */
 			on_progress(w, 0, 0, 0, 0);
 	}

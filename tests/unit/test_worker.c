@@ -409,15 +409,17 @@ static void a_lost_line_is_retried_later(void **state)
 	uint64_t id;
 
 	fail_with(BZ_ERR_NET, BZ_CODE_CLOSED);
-	id = submit(f, BZ_REQ_REFRESH);
-	e = next(f, BZ_EVENT_LINE);
-	assert_int_equal(e->line, BZ_LINE_CONNECTING);
-	bz_event_free(e);
-	e = next(f, BZ_EVENT_LINE);
-	assert_int_equal(e->line, BZ_LINE_OFFLINE);
-	assert_int_equal(e->retry_at - e->since, 5);
-	bz_event_free(e);
-	assert_int_equal(answer(f, id), BZ_ERR_NET);
+	for (int i = 0; i < 3; i++) { /* what the person tries in between makes the wait no longer */
+		id = submit(f, BZ_REQ_REFRESH);
+		e = next(f, BZ_EVENT_LINE);
+		assert_int_equal(e->line, BZ_LINE_CONNECTING);
+		bz_event_free(e);
+		e = next(f, BZ_EVENT_LINE);
+		assert_int_equal(e->line, BZ_LINE_OFFLINE);
+		assert_int_equal(e->retry_at - e->since, 5);
+		bz_event_free(e);
+		assert_int_equal(answer(f, id), BZ_ERR_NET);
+	}
 	fail_with(BZ_ERR_NONE, BZ_CODE_NONE);
 	assert_int_equal(answer(f, submit(f, BZ_REQ_REFRESH)), BZ_ERR_NONE);
 }

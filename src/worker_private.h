@@ -1,0 +1,79 @@
+/* What worker.c (queue, requests, the loop) and worker_line.c (the line to the server) share. */
+#ifndef BZ_WORKER_PRIVATE_H
+#define BZ_WORKER_PRIVATE_H
+
+#include "src/worker.h"
+
+#include <pthread.h>
+
+struct bz_worker {
+	/* set once, before the thread */
+	int number;
+	const struct bz_account *account;
+	const struct bz_backend_ops *ops;
+	struct bz_mailbag *bag;
+	char *cache_path;
+	char *state_path; /* NULL: a FILE */
+	pthread_t thread;
+
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	/* under lock */
+	GQueue queue; /* struct bz_request *, the person's */
+	uint64_t last_id;
+	uint64_t running;     /* id of what was taken from the queue, 0 = background or nothing */
+	bool stopped;         /* it was cancelled: so is every job of it */
+	GCancellable *cancel; /* of the job that runs */
+	bool quit;
+
+	/* the worker's thread alone */
+	struct bz_store *store;
+	struct bz_backend *backend;
+	struct bz_report report;
+	char *in_view;        /* folder to refresh after a reconnect */
+	struct bz_window window;
+	bool refresh_due;     /* OPEN answered; its refresh is still to be done */
+	bool looking;         /* look() has something left */
+	bool more;            /* background() has something left */
+	bool folders_known;
+	enum bz_line_state line;
+	int64_t retry_at;     /* monotonic us, 0 = none */
+	int failures;         /* in a row, for the back-off */
+	char *password;       /* secret; the one to use */
+	bool command_used;    /* password-command ran and was not refused since */
+	struct bz_cert once;  /* accepted for this run */
+	bool has_once;
+};
+
+/* An event of this account; the caller fills and posts it. */
+struct bz_event *bz_worker_event(const struct bz_worker *worker, enum bz_event_kind kind);
+
+/* --- worker_line.c: the worker's thread alone ----------------------------------------------------- */
+
+bool bz_worker_is_remote(const struct bz_worker *worker);
+/* May the line not be used before the person has done something? */
+bool bz_worker_line_is_blocked(const struct bz_worker *worker);
+/* Tell the UI, where it changed or err says why. retry_in: seconds, 0 = none. */
+void bz_worker_tell_line(struct bz_worker *worker, enum bz_line_state line, const struct bz_err *err,
+	const struct bz_cert *cert, int64_t retry_in);
+
+/* A new cancel for what starts now, and the circumstances of its call. cert may be NULL. */
+void bz_worker_begin_job(struct bz_worker *worker, struct bz_job *job, struct bz_cert *cert);
+
+/* One call of the backend; arg is the step's own. */
+typedef int bz_worker_step(
+	struct bz_worker *worker, const struct bz_job *job, void *arg, struct bz_err *err);
+/* Run f as one job: password first, then the backend, then what the outcome means for the line. */
+int bz_worker_on_line(struct bz_worker *worker, bz_worker_step *f, void *arg, struct bz_err *err);
+
+struct bz_worker_fetch {
+	const struct bz_request *request;
+	struct bz_message *message; /* out */
+};
+bz_worker_step bz_worker_step_refresh;    /* arg: const char *, the folder's name */
+bz_worker_step bz_worker_step_folders;    /* arg: NULL */
+bz_worker_step bz_worker_step_fetch;      /* arg: struct bz_worker_fetch */
+bz_worker_step bz_worker_step_flags;      /* arg: struct bz_request */
+bz_worker_step bz_worker_step_background; /* arg: NULL */
+
+#endif
