@@ -8,7 +8,7 @@
 
 static void report(const struct bz_session *s)
 {
-	g_autofree char *size = g_format_size(s->bytes);
+	g_autofree char *size = bz_lang_size(s->bytes);
 
 	if (s->arrived > 0)
 		printf(ngettext("%s: %u new, %s\n", "%s: %u new, %s\n", s->arrived), s->account->id,

@@ -52,3 +52,12 @@ const char *bz_lang_current(void)
 {
 	return current;
 }
+
+char *bz_lang_size(uint64_t bytes)
+{
+	char *size = g_format_size(bytes);
+
+	if (strcmp(current, "es") == 0)
+		g_strdelimit(size, ".", ',');
+	return size;
+}

@@ -3,6 +3,7 @@
 #define BZ_LANG_H
 
 #include <libintl.h>
+#include <stdint.h>
 
 #define _(s) gettext(s)
 #define N_(s) (s)
@@ -13,5 +14,8 @@ void bz_lang_init(const char *lang);
 
 /* "en" or "es". */
 const char *bz_lang_current(void);
+
+/* "577 bytes", "6.4 kB", with the decimal mark of the language; the caller frees. */
+char *bz_lang_size(uint64_t bytes);
 
 #endif

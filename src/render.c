@@ -409,7 +409,7 @@ static void add_attachments(struct bz_doc *doc, const struct bz_message *m)
 
 		if ((p->flags & BZ_PART_ATTACHMENT) == 0)
 			continue;
-		size = g_format_size(p->size);
+		size = bz_lang_size(p->size);
 		name = bz_text_clean(p->filename, strlen(p->filename), 1024);
 		text = g_strdup_printf("%u %s  %s%s%s", ++n, name[0] != '\0' ? name : _("(no name)"),
 			p->type, p->size > 0 ? "  " : "", p->size > 0 ? size : "");

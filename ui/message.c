@@ -193,8 +193,12 @@ static char *state_words(const struct ui_account *a, bool is_current)
 /* "1.2 of 4.6 MB" */
 static char *size_words(uint64_t bytes, uint64_t all)
 {
+	unsigned tenths = (unsigned)(bytes / (1 << 20) * 10 + bytes % (1 << 20) * 10 / (1 << 20));
+	unsigned of = (unsigned)(all / (1 << 20) * 10 + all % (1 << 20) * 10 / (1 << 20));
+
 	if (all >= 1 << 20)
-		return g_strdup_printf(_("%.1f of %.1f MB"), (double)bytes / (1 << 20), (double)all / (1 << 20));
+		return g_strdup_printf(
+			_("%u.%u of %u.%u MB"), tenths / 10, tenths % 10, of / 10, of % 10);
 	return g_strdup_printf(
 		_("%u of %u kB"), (unsigned)((bytes + 1023) >> 10), (unsigned)((all + 1023) >> 10));
 }
