@@ -410,7 +410,7 @@ static void begin_message(struct bz_backend *b, const struct bz_job *job)
 {
 	struct bz_hurry hurry = {wants_to_store, b, BZ_POP_PATIENCE};
 
-	bz_stream_hurry(b->conn->stream, hurry);
+	bz_stream_set_hurry(b->conn->stream, &hurry);
 	b->job = job;
 	if (!b->in_body)
 		b->begun = bz_now();

@@ -312,11 +312,6 @@ void bz_stream_limits(struct bz_stream *s, double deadline, double stall, uint64
 	s->last_in = bz_now();
 }
 
-void bz_stream_hurry(struct bz_stream *s, struct bz_hurry hurry)
-{
-	s->hurry = hurry;
-}
-
 /* --- bytes --------------------------------------------------------------------------------------------- */
 
 /* Bytes, 0 = would block, -1 = the end. Neither waits. */

@@ -45,7 +45,7 @@ int bz_stream_start_tls(struct bz_stream *stream, const struct bz_dial *dial, do
 	GCancellable *cancel, struct bz_cert *cert, struct bz_err *err);
 /* For tests: a stream over a connected, non-blocking socket without TLS. Takes fd. */
 struct bz_stream *bz_stream_from_fd(int fd);
-/* For tests: as if it had come with bz_dial. */
+/* Another answer than the dial's to whether somebody is in a hurry; copied. */
 void bz_stream_set_hurry(struct bz_stream *stream, const struct bz_hurry *hurry);
 /* Closes at once; close_notify is tried without waiting. */
 void bz_stream_close(struct bz_stream **stream);
@@ -54,9 +54,6 @@ void bz_stream_close(struct bz_stream **stream);
  * (0 = no limit), stall: seconds without a byte (0 = none). cancel may be NULL. */
 void bz_stream_limits(struct bz_stream *stream, double deadline, double stall, uint64_t budget,
 	GCancellable *cancel);
-
-/* Another answer to "is somebody in a hurry" than the dial's. */
-void bz_stream_hurry(struct bz_stream *stream, struct bz_hurry hurry);
 
 /* At least one byte, or -1 with err: CANCELLED, TIMEOUT, NET/CLOSED, TLS, LIMIT. Never 0. After
  * BZ_CODE_HURRY the stream is as it was and may be read on; after anything else: close. */
