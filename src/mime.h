@@ -39,4 +39,8 @@ char *bz_mime_decode_header(const char *value, size_t len);
 /* RFC 5322 date -> seconds UTC and zone in minutes; false when unreadable. Our own reader. */
 bool bz_mime_parse_date(const char *value, int64_t *date, int *zone);
 
+/* Does a From_ line (without its line end) end in a plausible date? The rule of mbox.h; the date as
+ * seconds UTC, an unknown zone as UTC. */
+bool bz_mime_parse_from_date(const char *line, int64_t *date);
+
 #endif

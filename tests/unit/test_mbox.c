@@ -39,8 +39,13 @@ static void from_lines_need_a_date(void **state)
 	static const char *const yes[] = {"From ana@example.org Mon Jan 15 10:00:00 2024",
 		"From - Mon Jan 15 10:00:00 2024", "From x Mon Jan 15 10:00 CET 2024",
 		"From x Mon Jan 15 10:00:00 +0100 2024",
+		"From x Mon, Jan 15 10:00:00 2024 +0100", "From x Mon Jan 15 10:00 MET DST 2024",
+		"From - Mon Jan 15 10:00:00 2024 \t",
 		"From a!b Mon Jan  5 10:00:00 2024 remote from host"};
 	static const char *const no[] = {"From here to Monday", "From x", "From x Mon Jan 15 2024",
+		"From us, Mon Jan 15 notes: x 2024",
+		"From x Mon Jan 15 10:00:00 2024 we all went home", "From x Mon Jan 15 10 2024",
+		"From x Mon Jan 15 10:00:00 20244", "From x Mon Foo 15 10:00:00 2024",
 		"from x Mon Jan 15 10:00:00 2024", "From: ana Mon Jan 15 10:00:00 2024"};
 
 	(void)state;
@@ -53,7 +58,8 @@ static void from_lines_need_a_date(void **state)
 static void stored_messages_come_back_as_they_were(void **state)
 {
 	static const char *const messages[] = {"Subject: a\n\nFrom here\n>From there\n>>From\n\n\n",
-		"Subject: b\r\n\r\nline\r\nFrom x\r\n", "Subject: no end", "", "\n", "A: b\n\n\n.\n"};
+		"Subject: b\r\n\r\nline\r\nFrom x\r\n", "Subject: no end", "", "\n",
+		"X-Keywords: one\n two\nSubject: c\nStatus: RO\n and more\n\nx\n", "A: b\n\n\n.\n"};
 
 	(void)state;
 	for (size_t i = 0; i < G_N_ELEMENTS(messages); i++) {
