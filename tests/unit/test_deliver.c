@@ -193,6 +193,75 @@ static void foreign_mail_is_never_cut(void **state)
 	g_byte_array_unref(bytes);
 }
 
+/* The same behind a short fragment: the file is not yet as long as the whole batch would have made it. */
+static void foreign_mail_behind_a_short_fragment_is_never_cut(void **state)
+{
+	static const char *const foreign[] = {
+		"From eva@example.org Tue Nov  3 10:00:00 2020\nSubject: foreign\n\nhi\n\n",
+		"\n\nFrom eva@example.org Tue Nov  3 10:00:00 2020\r\nSubject: foreign\r\n\r\nhi\r\n\r\n"};
+
+	(void)state;
+	for (size_t i = 0; i < G_N_ELEMENTS(foreign); i++)
+		for (guint torn = 0; torn < 200; torn += 33) {
+			GByteArray *bytes = g_byte_array_new();
+			g_autofree char *text = NULL;
+			struct fixture *f;
+			void *fresh;
+			bool changed;
+
+			assert_int_equal(setup(&fresh), 0);
+			f = fresh;
+			deliver(f, 1, 1);
+			make_intent(f, 2, 9, bytes);
+			append(f->mbox, bytes->data, torn);
+			append(f->mbox, foreign[i], strlen(foreign[i]));
+			assert_int_equal(bz_deliver_recover(f->store, f->mbox, &changed, NULL, NULL), 0);
+			assert_true(g_file_get_contents(f->mbox, &text, NULL, NULL));
+			assert_non_null(strstr(text, "Subject: foreign"));
+			deliver(f, 1, 9);
+			assert_int_equal(bz_store_ledger_has(f->store, "uid-9", NULL), 1);
+			g_byte_array_unref(bytes);
+			teardown(&fresh);
+		}
+}
+
+/* RFC 1939 wants them unique; a server that lists one twice must not stop the account for ever. */
+static void a_uidl_listed_twice_is_one_message(void **state)
+{
+	struct fixture *f = *state;
+	struct bz_deliver_item items[] = {item_of(1), item_of(2), item_of(1)};
+	struct bz_err err = {0};
+	bool changed;
+
+	if (bz_deliver(f->store, f->mbox, items, 3, 1604397600, NULL, &err) != 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(count_messages(f->mbox), 2);
+	assert_int_equal(locals(f), 2);
+	assert_int_equal(items[2].uid, 0);
+	assert_int_equal(bz_deliver_recover(f->store, f->mbox, &changed, NULL, NULL), 0);
+	deliver(f, 3, 3);
+	for (int i = 0; i < 3; i++)
+		g_bytes_unref(items[i].message);
+}
+
+/* An intent whose messages are in the ledger already (another program's copy of state.db, say). */
+static void recovery_gets_over_a_known_uidl(void **state)
+{
+	struct fixture *f = *state;
+	GByteArray *bytes = g_byte_array_new();
+	struct bz_err err = {0};
+	bool changed;
+
+	deliver(f, 1, 2);
+	make_intent(f, 2, 3, bytes);
+	append(f->mbox, bytes->data, bytes->len);
+	if (bz_deliver_recover(f->store, f->mbox, &changed, NULL, &err) != 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(bz_store_ledger_has(f->store, "uid-3", NULL), 1);
+	deliver(f, 4, 4);
+	g_byte_array_unref(bytes);
+}
+
 static void the_file_is_private(void **state)
 {
 	struct fixture *f = *state;
@@ -211,6 +280,9 @@ int main(void)
 		CASE(nothing_comes_twice),
 		CASE(a_crash_at_any_byte_is_put_right),
 		CASE(foreign_mail_is_never_cut),
+		CASE(foreign_mail_behind_a_short_fragment_is_never_cut),
+		CASE(a_uidl_listed_twice_is_one_message),
+		CASE(recovery_gets_over_a_known_uidl),
 		CASE(the_file_is_private),
 	};
 
