@@ -256,9 +256,12 @@ static bool has_many_groups(const char *p, size_t n)
 static GBytes *without_traps(GBytes *raw)
 {
 	gsize len;
-	const char *bytes = g_bytes_get_data(raw, &len), *end = bytes + len;
+	const char *bytes = g_bytes_get_data(raw, &len), *end;
 	char *copy = NULL;
 
+	if (len == 0) /* bytes is NULL then */
+		return g_bytes_ref(raw);
+	end = bytes + len;
 	for (const char *p = bytes; p < end;) {
 		const char *nl;
 
@@ -277,14 +280,14 @@ struct bz_message *bz_mime_parse(GBytes *original, bool keep_raw)
 	struct bz_message *message = bz_message_new();
 	GBytes *raw = without_traps(original);
 	gsize len;
-	const char *bytes = g_bytes_get_data(raw, &len);
-	size_t body = body_offset(bytes, len);
+	const char *bytes = g_bytes_get_data(raw, &len), *source = g_bytes_get_data(original, NULL);
+	size_t body = len > 0 ? body_offset(bytes, len) : 0;
 	GMimeStream *stream = g_mime_stream_mem_new_with_buffer(len > 0 ? bytes : "", len);
 	GMimeParser *parser = g_mime_parser_new_with_stream(stream);
 	GMimeMessage *parsed = len > 0 ? g_mime_parser_construct_message(parser, NULL) : NULL;
 	struct walk w = {.message = message};
 
-	bz_mime_parse_header(message, g_bytes_get_data(original, NULL), body);
+	bz_mime_parse_header(message, source != NULL ? source : "", body);
 	if (parsed != NULL && g_mime_message_get_mime_part(parsed) != NULL)
 		walk_object(&w, g_mime_message_get_mime_part(parsed), "");
 	if (message->parts->len == 0)
