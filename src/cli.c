@@ -137,8 +137,9 @@ static int parse(int *argc, char ***argv, struct options *o)
 
 	/* `check --config` takes no file: told apart before GOption reads it as one */
 	for (int i = 1; i < *argc; i++)
-		if (strcmp((*argv)[i], "--config") == 0 && (i + 1 == *argc || (*argv)[i + 1][0] == '-') &&
-			i > 1 && names_command(*argv, i, "check")) {
+		if (strcmp((*argv)[i], "--config") == 0 &&
+			(i + 1 == *argc || (*argv)[i + 1][0] == '-') && i > 1 &&
+			names_command(*argv, i, "check")) {
 			memmove(*argv + i, *argv + i + 1, sizeof **argv * (size_t)(*argc - i));
 			(*argc)--;
 			o->config_only = TRUE;
@@ -254,7 +255,9 @@ static int unknown_word(const char *word)
 	if (near != NULL)
 		complain(_("there is no file and no command %s; did you mean %s?"), word, near);
 	else
-		complain(_("there is no file and no command %s; `buzon --help` shows what there is"), word);
+		complain(
+			_("there is no file and no command %s; `buzon --help` shows what there is"),
+			word);
 	return EX_NOINPUT;
 }
 

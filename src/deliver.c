@@ -117,8 +117,8 @@ static bool is_ours(const struct bz_intent *intent, const char *line, size_t len
 	return false;
 }
 
-/* A From_ line anywhere in these bytes that no message of the batch begins with: another program added
- * to the file behind our fragment, perhaps in the middle of its last line. */
+/* A From_ line anywhere in these bytes that no message of the batch begins with: another program
+ * added to the file behind our fragment, perhaps in the middle of its last line. */
 static bool has_foreign(const struct bz_intent *intent, const char *bytes, size_t n, int64_t at)
 {
 	const char *end = bytes + n;
@@ -228,7 +228,8 @@ struct batch {
 static bool is_in_batch(const struct batch *b, const char *uidl)
 {
 	for (guint i = 0; i < b->intent.items->len; i++)
-		if (strcmp(g_array_index(b->intent.items, struct bz_intent_item, i).uidl, uidl) == 0)
+		if (strcmp(g_array_index(b->intent.items, struct bz_intent_item, i).uidl, uidl) ==
+			0)
 			return true;
 	return false;
 }
@@ -296,17 +297,18 @@ static int prepare(struct batch *b, const struct bz_deliver_item *items, size_t 
 	return 0;
 }
 
-/* Back to the size from before the batch, unless a program without locks added to the file meanwhile. */
+/* Back to the size from before the batch, unless a program without locks added to the file
+ * meanwhile. */
 static bool cut_back(const struct batch *b)
 {
 	struct stat st;
 
 	return fstat(b->fd, &st) == 0 && st.st_size <= b->intent.start + (int64_t)b->bytes->len &&
-		ftruncate(b->fd, b->intent.start) == 0 && fsync(b->fd) == 0;
+	       ftruncate(b->fd, b->intent.start) == 0 && fsync(b->fd) == 0;
 }
 
-/* Write and sync; on any failure back to the size from before. A failed fsync is final. *undone = the
- * file is as it was; else the intent stays for the next recovery. */
+/* Write and sync; on any failure back to the size from before. A failed fsync is final. *undone =
+ * the file is as it was; else the intent stays for the next recovery. */
 static int append(struct batch *b, bool *undone, struct bz_err *err)
 {
 	int saved;

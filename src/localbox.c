@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FIRST_ROWS = 64, BATCH_ROWS = 250, PIECE_US = 50000, SINGLE_MAX = 1 << 30 };
+enum { FIRST_ROWS = 64, BATCH_ROWS = 1000, PIECE_US = 50000, SINGLE_MAX = 1 << 30 };
 
 struct bz_localbox {
 	struct bz_store *store;
@@ -265,7 +265,8 @@ static int scan_batch(struct batch *b, bool *done)
 		b->fd, box->start, box->end, b->job->cancel, on_item, b, b->err);
 	*done = b->ids->len < b->limit;
 	rc = rc != 0 || b->rc != 0 ? -1 : 0;
-	/* uids first: a uid without a row is bound again by its digest, a row without a uid is lost */
+	/* uids first: a uid without a row is bound again by its digest, a row without a uid is lost
+	 */
 	if (bz_store_state_end(box->store, rc == 0, b->err) != 0 ||
 		bz_store_commit(box->store, b->err) != 0) {
 		bz_store_rollback(box->store);
@@ -359,13 +360,15 @@ static bool same_header(const struct bz_summary *row, GBytes *bytes)
 	bool same;
 
 	bz_mime_summarize(&now, text != NULL ? text : "", len);
-	same = now.date == row->date && g_strcmp0(now.subject != NULL ? now.subject : "", row->subject) == 0 &&
-		g_strcmp0(now.message_id != NULL ? now.message_id : "", row->message_id) == 0;
+	same = now.date == row->date &&
+	       g_strcmp0(now.subject != NULL ? now.subject : "", row->subject) == 0 &&
+	       g_strcmp0(now.message_id != NULL ? now.message_id : "", row->message_id) == 0;
 	bz_summary_clear(&now);
 	return same;
 }
 
-/* Is the newest message that we know still where it was? A file written anew would hold another there. */
+/* Is the newest message that we know still where it was? A file written anew would hold another
+ * there. */
 static bool newest_is_in_place(const struct bz_localbox *box, int fd)
 {
 	struct bz_summary row;
@@ -375,7 +378,8 @@ static bool newest_is_in_place(const struct bz_localbox *box, int fd)
 	if (bz_store_newest(box->store, box->folder, &row, NULL) != 0)
 		return false;
 	bytes = bz_mbox_read(fd, row.offset, row.length, NULL);
-	same = bytes != NULL && (box->identified ? same_digest(&row, bytes) : same_header(&row, bytes));
+	same = bytes != NULL &&
+	       (box->identified ? same_digest(&row, bytes) : same_header(&row, bytes));
 	if (bytes != NULL)
 		g_bytes_unref(bytes);
 	bz_summary_clear(&row);
@@ -498,8 +502,8 @@ static bool is_same_file(const struct bz_localbox *box, const struct stat *st)
 	long long size;
 
 	return sscanf(box->stamp, "%llu:%llu:%lld:", &dev, &ino, &size) == 3 &&
-		dev == (unsigned long long)st->st_dev && ino == (unsigned long long)st->st_ino &&
-		size <= st->st_size;
+	       dev == (unsigned long long)st->st_dev && ino == (unsigned long long)st->st_ino &&
+	       size <= st->st_size;
 }
 
 static int look(struct batch *b, const struct stat *st, bool *more)
@@ -548,7 +552,8 @@ static GBytes *read_single(int fd, int64_t size, struct bz_err *err)
 	ssize_t n;
 
 	if (size > SINGLE_MAX) {
-		bz_err_set(err, BZ_ERR_LIMIT, BZ_CODE_NONE, _("This message is too big to be opened."));
+		bz_err_set(err, BZ_ERR_LIMIT, BZ_CODE_NONE,
+			_("This message is too big to be opened."));
 		return NULL;
 	}
 	text = g_malloc((size_t)size + 1);

@@ -230,7 +230,8 @@ int bz_mbox_scan_back(int fd, int64_t start, int64_t end, GCancellable *cancel,
 	return rc;
 }
 
-/* --- what kind of file --------------------------------------------------------------------------- */
+/* --- what kind of file ---------------------------------------------------------------------------
+ */
 
 /* "Name: value" as a message begins? */
 static bool is_field(const char *line, size_t len)

@@ -39,8 +39,8 @@ static int open_mbox(const char *path, bool create, struct bz_err *err)
 		_("%s is not a plain file of yours alone; buzon does not write to it."), path);
 }
 
-/* Is the process named in a dotlock one of this computer that is gone? "PID", or "PID:HOST" and "PID HOST"
- * as some write it: another host's processes are not ours to judge. */
+/* Is the process named in a dotlock one of this computer that is gone? "PID", or "PID:HOST" and
+ * "PID HOST" as some write it: another host's processes are not ours to judge. */
 static bool owner_is_dead(const char *text)
 {
 	char *host;

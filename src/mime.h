@@ -30,7 +30,7 @@ void bz_mime_summarize(struct bz_summary *summary, const char *header, size_t le
 GBytes *bz_mime_decode(const char *encoding, const char *bytes, size_t len);
 
 /* Text of a part as UTF-8 with LF line ends: declared charset, else UTF-8 if valid, else
- * windows-1252 (*guessed set). Bad sequences become U+FFFD. Caller frees. */
+ * windows-1252 (*guessed set). Bad sequences become U+FFFD. At most 10 MiB of it. Caller frees. */
 char *bz_mime_text(const struct bz_part *part, bool *guessed);
 
 /* RFC 2047 decode of one raw header value, raw 8-bit as UTF-8 else windows-1252. Caller frees. */

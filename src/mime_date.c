@@ -165,7 +165,8 @@ static int64_t days_from_civil(int y, int m, int d)
 	return era * 146097 + doe - 719468;
 }
 
-/* --- the two forms that nearly all programs write, read without copying ---------------------------- */
+/* --- the two forms that nearly all programs write, read without copying
+ * ---------------------------- */
 
 /* Each returns where it stopped, or NULL. */
 static const char *skip_blanks(const char *p)
@@ -227,8 +228,8 @@ static const char *take_zone(const char *p, struct date *d)
 
 static int64_t seconds_of(const struct date *d)
 {
-	return days_from_civil(d->year, d->month, d->day) * 86400 + d->hour * 3600 + d->minute * 60 +
-		d->second - d->zone * 60;
+	return days_from_civil(d->year, d->month, d->day) * 86400 + d->hour * 3600 +
+	       d->minute * 60 + d->second - d->zone * 60;
 }
 
 /* RFC 5322 3.3 without its obsolete forms. */
@@ -248,7 +249,8 @@ static bool read_standard(const char *p, struct date *d)
 	if (p == NULL || (*p != '+' && *p != '-'))
 		return false;
 	p = take_zone(p, d);
-	return p != NULL && (*p == '\0' || *p == ' ') && d->day >= 1 && d->day <= 31 && d->year >= 1;
+	return p != NULL && (*p == '\0' || *p == ' ') && d->day >= 1 && d->day <= 31 &&
+	       d->year >= 1;
 }
 
 /* What may stand between the clock and the year, and the year. */
@@ -295,7 +297,8 @@ bool bz_mime_parse_from_date(const char *line, int64_t *date)
 	return false;
 }
 
-/* --- words in any order ------------------------------------------------------------------------------ */
+/* --- words in any order
+ * ------------------------------------------------------------------------------ */
 
 /* Words without comments and commas. */
 static char *plain_words(const char *value)

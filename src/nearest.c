@@ -17,7 +17,8 @@ static size_t distance(const char *a, const char *b)
 
 		row[0] = i;
 		for (size_t j = 1; j <= n; j++) {
-			size_t cost = diagonal + (g_ascii_tolower(a[i - 1]) != g_ascii_tolower(b[j - 1]));
+			size_t cost =
+				diagonal + (g_ascii_tolower(a[i - 1]) != g_ascii_tolower(b[j - 1]));
 
 			diagonal = row[j];
 			row[j] = MIN(cost, MIN(row[j], row[j - 1]) + 1);

@@ -124,7 +124,8 @@ static char *read_file(const char *path, bool *private, struct bz_err *err)
 		g_string_append_len(text, piece, n);
 	explicit_bzero(piece, sizeof piece);
 	close(fd);
-	for (gsize i = 0; i < text->len; i++) /* the text ends at its end: a NUL is told as a control */
+	for (gsize i = 0; i < text->len;
+		i++) /* the text ends at its end: a NUL is told as a control */
 		if (text->str[i] == '\0')
 			text->str[i] = '\x01';
 	return g_string_free(text, FALSE);

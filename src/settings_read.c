@@ -49,7 +49,8 @@ static void section_free(void *data)
 	g_free(s);
 }
 
-/* --- faults ------------------------------------------------------------------------------------ */
+/* --- faults ------------------------------------------------------------------------------------
+ */
 
 static void suggest(
 	struct bz_reading *r, int line, char *text, const char *word, const char *const *names)
@@ -264,16 +265,18 @@ static bool is_loopback(const char *host)
 	g_autoptr(GInetAddress) address = g_inet_address_new_from_string(host);
 
 	return g_ascii_strcasecmp(host, "localhost") == 0 ||
-		(address != NULL && g_inet_address_get_is_loopback(address));
+	       (address != NULL && g_inet_address_get_is_loopback(address));
 }
 
 static void bad_server(struct bz_reading *r, const struct key *k)
 {
 	if (g_hostname_is_ip_address(k->value)) /* IPv6, or it would have been taken */
-		bz_problem_add(r, k->line, _("\"%s\": write \"%s = [%s]\", an IPv6 address stands in brackets"),
+		bz_problem_add(r, k->line,
+			_("\"%s\": write \"%s = [%s]\", an IPv6 address stands in brackets"),
 			k->value, k->name, k->value);
 	else
-		bz_problem_add(r, k->line, _("\"%s\" is no server; write HOST or HOST:PORT"), k->value);
+		bz_problem_add(
+			r, k->line, _("\"%s\" is no server; write HOST or HOST:PORT"), k->value);
 }
 
 static void read_server(struct bz_reading *r, const struct section *s, struct bz_account *a)

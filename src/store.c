@@ -59,7 +59,8 @@ static const char *const sql[STMT_COUNT_] = {
 	[STMT_CLEAR] = "DELETE FROM message WHERE folder=?",
 	[STMT_BY_UID] = "SELECT " ROW_COLUMNS " FROM message WHERE folder=? AND uid=?",
 	[STMT_BY_ROW] = "SELECT " ROW_COLUMNS " FROM message WHERE id=?",
-	[STMT_NEWEST] = "SELECT " ROW_COLUMNS " FROM message WHERE folder=? ORDER BY pos DESC LIMIT 1",
+	[STMT_NEWEST] =
+		"SELECT " ROW_COLUMNS " FROM message WHERE folder=? ORDER BY pos DESC LIMIT 1",
 	[STMT_IDS] = "SELECT id FROM message WHERE folder=? ORDER BY pos DESC, id DESC",
 	[STMT_UIDS] = "SELECT uid FROM message WHERE folder=? AND uid BETWEEN ? AND ? ORDER BY uid",
 	[STMT_COUNT] = "SELECT count(*), sum((flags & 1) = 0) FROM message WHERE folder=?",
@@ -249,8 +250,8 @@ static void unlink_db(const char *path)
 	}
 }
 
-/* The cache may be lost at any time: what is not ours or not whole is made anew. What is only in use, or
- * on a disk that gives errors, is not: another buzon may be at work with it. */
+/* The cache may be lost at any time: what is not ours or not whole is made anew. What is only in
+ * use, or on a disk that gives errors, is not: another buzon may be at work with it. */
 static sqlite3 *open_cache(const char *path, bool reader, struct bz_err *err)
 {
 	for (int attempt = 0; attempt < 2; attempt++) {
@@ -275,7 +276,8 @@ static sqlite3 *open_cache(const char *path, bool reader, struct bz_err *err)
 			return db;
 		reason = version == 0 ? sqlite3_errcode(db) : SQLITE_CORRUPT;
 		sqlite3_close(db);
-		if (!is_damage(reason) && reason != SQLITE_ERROR) /* ERROR: tables of something else */
+		if (!is_damage(reason) &&
+			reason != SQLITE_ERROR) /* ERROR: tables of something else */
 			return NULL;
 		unlink_db(path);
 	}
@@ -288,7 +290,8 @@ static sqlite3 *open_state(const char *path, struct bz_err *err)
 	sqlite3 *db = open_db(path, false, "FULL", &reason, err);
 
 	if (db == NULL && is_damage(reason))
-		bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_IO, _("%s is damaged; it stays as it is."), path);
+		bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_IO, _("%s is damaged; it stays as it is."),
+			path);
 	if (db == NULL)
 		return NULL;
 	version = user_version(db, &reason);
@@ -305,11 +308,21 @@ static sqlite3 *open_state(const char *path, struct bz_err *err)
 	return NULL;
 }
 
+/* Statistics of memory that nobody reads cost a lock at each allocation: a tenth of a walk over an
+ * mbox. */
+static void *without_statistics(void *unused)
+{
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	return unused;
+}
+
 struct bz_store *bz_store_open(const char *cache_path, const char *state_path,
 	enum bz_store_mode mode, struct bz_err *err)
 {
+	static GOnce once = G_ONCE_INIT;
 	struct bz_store *store = g_new0(struct bz_store, 1);
 
+	g_once(&once, without_statistics, NULL);
 	store->mode = mode;
 	store->cache = open_cache(cache_path, mode == BZ_STORE_READER, err);
 	if (store->cache != NULL && state_path != NULL && mode == BZ_STORE_OWNER)

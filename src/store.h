@@ -14,9 +14,10 @@ struct bz_store;
 enum bz_store_mode { BZ_STORE_OWNER, BZ_STORE_READER };
 
 /* cache_path: cache.db, made anew when missing, damaged or of another schema version.
- * state_path: state.db (synchronous=FULL), or NULL for a FILE, which has none; a damaged or newer one
- * is an error, never replaced. So is a cache that is locked or cannot be read. One found damaged inside
- * later is made anew at the next opening. Parent folders must exist. Files are 0600. READER: cache only. */
+ * state_path: state.db (synchronous=FULL), or NULL for a FILE, which has none; a damaged or newer
+ * one is an error, never replaced. So is a cache that is locked or cannot be read. One found
+ * damaged inside later is made anew at the next opening. Parent folders must exist. Files are 0600.
+ * READER: cache only. */
 struct bz_store *bz_store_open(const char *cache_path, const char *state_path,
 	enum bz_store_mode mode, struct bz_err *err);
 void bz_store_close(struct bz_store **store);
@@ -109,8 +110,8 @@ struct bz_intent {
 };
 void bz_intent_clear(struct bz_intent *intent);
 
-/* Group adoptions and flags of state.db: one durable commit for all between the two. keep false rolls back
- * and returns -1. Nothing happens where there is no state.db. */
+/* Group adoptions and flags of state.db: one durable commit for all between the two. keep false
+ * rolls back and returns -1. Nothing happens where there is no state.db. */
 int bz_store_state_begin(struct bz_store *store, struct bz_err *err);
 int bz_store_state_end(struct bz_store *store, bool keep, struct bz_err *err);
 
@@ -124,8 +125,8 @@ int bz_store_intent_put(struct bz_store *store, const struct bz_intent *intent, 
 /* 0 an intent is pending (into *out), 1 none, -1. */
 int bz_store_intent_get(struct bz_store *store, struct bz_intent *out, struct bz_err *err);
 /* One transaction: a local and a ledger row for each of the first n items of intent (uids[i] is set
- * to the new local uid, or stays as it was when the UIDL is known already), and the intent goes. n may
- * be less than the whole batch. */
+ * to the new local uid, or stays as it was when the UIDL is known already), and the intent goes. n
+ * may be less than the whole batch. */
 int bz_store_intent_done(struct bz_store *store, const struct bz_intent *intent, size_t n,
 	int64_t now, uint32_t *uids, struct bz_err *err);
 /* Local rows with this digest, oldest uid first, into GArray of struct bz_local (appended). */

@@ -1,5 +1,6 @@
-/* What a fuzz target is: one function over hostile bytes, the shape that libFuzzer calls. replay.c calls
- * it for each file of a folder in `make check`. A target keeps no state from one call to the next. */
+/* What a fuzz target is: one function over hostile bytes, the shape that libFuzzer calls. replay.c
+ * calls it for each file of a folder in `make check`. A target keeps no state from one call to the
+ * next. */
 #ifndef BZ_FUZZ_H
 #define BZ_FUZZ_H
 

@@ -1,5 +1,5 @@
-/* Walking an mbox from its end: each message is read, has an identity, and is found again. The input
- * is used twice: as the file, and as one message to be stored. */
+/* Walking an mbox from its end: each message is read, has an identity, and is found again. The
+ * input is used twice: as the file, and as one message to be stored. */
 #include "tests/fuzz/fuzz.h"
 
 #include "src/mbox.h"

@@ -1,5 +1,5 @@
-/* A message parsed, summarized, rendered in every way and told as JSON: nothing that a terminal obeys
- * comes out, no line is wider than asked, the JSON is UTF-8. */
+/* A message parsed, summarized, rendered in every way and told as JSON: nothing that a terminal
+ * obeys comes out, no line is wider than asked, the JSON is UTF-8. */
 #include "tests/fuzz/fuzz.h"
 
 #include "src/json.h"

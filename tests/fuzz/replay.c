@@ -1,5 +1,5 @@
-/* Runs a fuzz target over files, as TAP: the files and folders that are named, else the target's own
- * seeds, $SRCDIR/tests/fuzz/seeds/NAME for fuzz_NAME. */
+/* Runs a fuzz target over files, as TAP: the files and folders that are named, else the target's
+ * own seeds, $SRCDIR/tests/fuzz/seeds/NAME for fuzz_NAME. */
 #include "tests/fuzz/fuzz.h"
 
 #include <stdio.h>

@@ -193,12 +193,14 @@ static void foreign_mail_is_never_cut(void **state)
 	g_byte_array_unref(bytes);
 }
 
-/* The same behind a short fragment: the file is not yet as long as the whole batch would have made it. */
+/* The same behind a short fragment: the file is not yet as long as the whole batch would have made
+ * it. */
 static void foreign_mail_behind_a_short_fragment_is_never_cut(void **state)
 {
 	static const char *const foreign[] = {
 		"From eva@example.org Tue Nov  3 10:00:00 2020\nSubject: foreign\n\nhi\n\n",
-		"\n\nFrom eva@example.org Tue Nov  3 10:00:00 2020\r\nSubject: foreign\r\n\r\nhi\r\n\r\n"};
+		"\n\nFrom eva@example.org Tue Nov  3 10:00:00 2020\r\nSubject: "
+		"foreign\r\n\r\nhi\r\n\r\n"};
 
 	(void)state;
 	for (size_t i = 0; i < G_N_ELEMENTS(foreign); i++)
@@ -215,7 +217,8 @@ static void foreign_mail_behind_a_short_fragment_is_never_cut(void **state)
 			make_intent(f, 2, 9, bytes);
 			append(f->mbox, bytes->data, torn);
 			append(f->mbox, foreign[i], strlen(foreign[i]));
-			assert_int_equal(bz_deliver_recover(f->store, f->mbox, &changed, NULL, NULL), 0);
+			assert_int_equal(
+				bz_deliver_recover(f->store, f->mbox, &changed, NULL, NULL), 0);
 			assert_true(g_file_get_contents(f->mbox, &text, NULL, NULL));
 			assert_non_null(strstr(text, "Subject: foreign"));
 			deliver(f, 1, 9);

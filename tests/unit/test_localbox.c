@@ -1,4 +1,5 @@
-/* An mbox as rows: what appends, cuts and replaces it between two looks, or during one, is noticed. */
+/* An mbox as rows: what appends, cuts and replaces it between two looks, or during one, is noticed.
+ */
 #include "tests/unit/check.h"
 
 #include "src/localbox.h"
@@ -32,8 +33,11 @@ static void on_folders(void *me)
 static int setup(void **state)
 {
 	struct fixture *f = g_new0(struct fixture, 1);
-	struct bz_folder folder = {.name = (char *)(uintptr_t) "INBOX", .title = (char *)(uintptr_t) "Inbox",
-		.role = BZ_ROLE_INBOX, .selectable = true, .uidvalidity = 1};
+	struct bz_folder folder = {.name = (char *)(uintptr_t) "INBOX",
+		.title = (char *)(uintptr_t) "Inbox",
+		.role = BZ_ROLE_INBOX,
+		.selectable = true,
+		.uidvalidity = 1};
 
 	f->dir = check_temp_dir();
 	f->mbox = g_build_filename(f->dir, "inbox.mbox", NULL);
@@ -70,8 +74,10 @@ static void write_mail(const char *path, const char *mode, int from, int to, con
 
 	assert_non_null(out);
 	for (int i = from; i <= to; i++)
-		fprintf(out, "From a@example.org Tue Nov  3 10:00:00 2020\nFrom: a@example.org\n"
-			     "Subject: %s %d\n\nbody\n\n", word, i);
+		fprintf(out,
+			"From a@example.org Tue Nov  3 10:00:00 2020\nFrom: a@example.org\n"
+			"Subject: %s %d\n\nbody\n\n",
+			word, i);
 	assert_int_equal(fclose(out), 0);
 }
 
@@ -216,9 +222,11 @@ static void a_file_replaced_or_cut_during_the_walk_is_begun_again(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(an_unchanged_file_is_not_read_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			an_unchanged_file_is_not_read_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_appended_is_read_alone, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_rewritten_file_that_grew_is_read_whole, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_rewritten_file_that_grew_is_read_whole, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_truncated_file_loses_its_rows, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_file_replaced_or_cut_during_the_walk_is_begun_again, setup, teardown),

@@ -132,7 +132,8 @@ static void servers_are_hosts_and_addresses(void **state)
 	check_problem(f, SERVER("server = x.test\nsmtp = x.test:0"), "buzonrc:5: ");
 	check_problem(f, SERVER("server = 127.0.0.2\nsecurity = none"), NULL);
 	check_problem(f, SERVER("server = [::1]\nsecurity = none"), NULL);
-	check_problem(f, SERVER("server = 127.evil.test\nsecurity = none"), "on this computer only");
+	check_problem(
+		f, SERVER("server = 127.evil.test\nsecurity = none"), "on this computer only");
 	check_problem(f, SERVER("server = 128.0.0.1\nsecurity = none"), "on this computer only");
 }
 
@@ -188,7 +189,8 @@ static void one_mbox_spelled_twice_is_refused(void **state)
 	for (size_t i = 0; i < G_N_ELEMENTS(pairs); i++) {
 		g_autofree char *text = g_strdup_printf(
 			"[account \"a\"]\nprotocol = pop\nserver = x.test\nuser = u\nmbox = %s/%s\n"
-			"[account \"b\"]\nprotocol = pop\nserver = y.test\nuser = v\nmbox = %s/%s\n",
+			"[account \"b\"]\nprotocol = pop\nserver = y.test\nuser = v\nmbox = "
+			"%s/%s\n",
 			f->dir, pairs[i][0], f->dir, pairs[i][1]);
 
 		check_problem(f, text, "have the same mbox");

@@ -179,8 +179,11 @@ static void a_locked_cache_is_left_alone(void **state)
 	bz_store_close(&f->store);
 	assert_int_equal(stat(f->cache, &before), 0);
 	assert_int_equal(sqlite3_open(f->cache, &other), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(other, "PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE;"
-			"UPDATE folder SET unseen=1", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(other,
+				 "PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE;"
+				 "UPDATE folder SET unseen=1",
+				 NULL, NULL, NULL),
+		SQLITE_OK);
 	assert_null(bz_store_open(f->cache, f->state, BZ_STORE_OWNER, &err));
 	assert_int_equal(err.code, BZ_CODE_LOCKED);
 	assert_int_equal(stat(f->cache, &after), 0);
@@ -206,7 +209,8 @@ static void a_cache_of_another_version_is_made_anew(void **state)
 	assert_int_equal(count_ids(f, put_folder(f, "INBOX", 1)), 0);
 }
 
-/* A hole in the middle shows itself only when it is read: an error then, and a new cache next time. */
+/* A hole in the middle shows itself only when it is read: an error then, and a new cache next time.
+ */
 static void a_cache_damaged_inside_is_made_anew_the_next_time(void **state)
 {
 	struct fixture *f = *state;
