@@ -9,7 +9,14 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FIRST_ROWS = 64, BATCH_ROWS = 1000, PIECE_US = 50000, SINGLE_MAX = 1 << 30 };
+/* A transaction lasts TRANSACTION_US, its first rows aside. */
+enum {
+	FIRST_ROWS = 64,
+	BATCH_ROWS = 1000,
+	PIECE_US = 50000,
+	TRANSACTION_US = 8000,
+	SINGLE_MAX = 1 << 30
+};
 
 struct bz_localbox {
 	struct bz_store *store;
@@ -197,6 +204,8 @@ struct batch {
 	int fd;
 	GArray *ids;
 	guint limit;      /* rows in this batch */
+	int64_t until;    /* monotonic us: the transaction ends */
+	bool full;        /* the batch; there may be more in the file */
 	int64_t deadline; /* monotonic us: the piece ends */
 	int rc;
 	struct bz_err *err;
@@ -234,7 +243,9 @@ static bool on_item(void *me, const struct bz_mbox_item *item)
 
 	b->rc = put_row(b, item);
 	b->box->end = item->offset;
-	return b->rc == 0 && b->ids->len < b->limit;
+	b->full = b->ids->len >= b->limit ||
+		  (b->limit > FIRST_ROWS && g_get_monotonic_time() > b->until);
+	return b->rc == 0 && !b->full;
 }
 
 static struct bz_change *new_change(const struct bz_localbox *box, enum bz_change_kind kind, GArray *ids)
@@ -252,6 +263,8 @@ static int scan_batch(struct batch *b, bool *done)
 	int rc;
 
 	b->ids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+	b->full = false;
+	b->until = g_get_monotonic_time() + TRANSACTION_US;
 	if (bz_store_state_begin(box->store, b->err) != 0) {
 		g_array_unref(b->ids);
 		return -1;
@@ -263,7 +276,7 @@ static int scan_batch(struct batch *b, bool *done)
 	}
 	rc = bz_mbox_scan_back(
 		b->fd, box->start, box->end, b->job->cancel, on_item, b, b->err);
-	*done = b->ids->len < b->limit;
+	*done = !b->full;
 	rc = rc != 0 || b->rc != 0 ? -1 : 0;
 	/* uids first: a uid without a row is bound again by its digest, a row without a uid is lost
 	 */

@@ -48,6 +48,21 @@ def files(home):
     assert home.run("show", "m.mbox:0").returncode == NO_INPUT
 
 
+def two_inputs_at_once(home):
+    """Each standard input has rows of its own."""
+    for _ in range(10):
+        runs = []
+        for word in ("left", "right"):
+            mail = home.folder / word
+            mail.write_text(f"Subject: {word}\n\nbody\n")
+            with mail.open("rb") as source:
+                runs.append((word, subprocess.Popen([BUZON, "show", "-", "--json"], stdin=source,
+                                                    stdout=subprocess.PIPE, env=home.env)))
+        for word, run in runs:
+            out, _ = run.communicate(timeout=20)
+            assert run.returncode == 0 and json.loads(out)["subject"] == word, (word, out)
+
+
 def options(home):
     near = home.run("list", "m.mbox", "--lmit", "3")
     assert near.returncode == USAGE and b"did you mean --limit?" in near.stderr, near
@@ -80,7 +95,7 @@ def configuration(home):
 
 
 def main():
-    checks = [files, options, configuration]
+    checks = [files, two_inputs_at_once, options, configuration]
     print(f"1..{len(checks)}")
     failed = 0
     for number, check in enumerate(checks, 1):

@@ -4,6 +4,8 @@
 #include "src/deliver.h"
 #include "src/mbox.h"
 
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 struct fixture {
@@ -228,6 +230,40 @@ static void foreign_mail_behind_a_short_fragment_is_never_cut(void **state)
 		}
 }
 
+/* A file that may not grow (EFBIG, as ENOSPC on a full disk): cut back, nothing in the ledger, and
+ * it comes whole once there is room. */
+static void a_full_disk_leaves_the_mbox_as_it_was(void **state)
+{
+	struct fixture *f = *state;
+	struct bz_deliver_item items[] = {item_of(2), item_of(3)};
+	struct rlimit old, tight = {600 << 10, 600 << 10};
+	g_autofree char *body = g_strnfill(700 << 10, 'x');
+	char *text = g_strdup_printf("Subject: 3\n\n%s\n", body);
+	struct bz_err err = {0};
+	struct stat before, after;
+	struct bz_intent intent;
+
+	deliver(f, 1, 1);
+	g_bytes_unref(items[1].message);
+	items[1].message = g_bytes_new_take(text, strlen(text));
+	assert_int_equal(stat(f->mbox, &before), 0);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	tight.rlim_max = old.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+	assert_int_equal(bz_deliver(f->store, f->mbox, items, 2, 1604397600, NULL, &err), -1);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	assert_int_equal(err.code, BZ_CODE_DISK_FULL);
+	assert_int_equal(stat(f->mbox, &after), 0);
+	assert_int_equal(before.st_size, after.st_size);
+	assert_int_equal(bz_store_intent_get(f->store, &intent, NULL), 1);
+	assert_int_equal(bz_store_ledger_has(f->store, "uid-2", NULL), 0);
+	assert_int_equal(bz_deliver(f->store, f->mbox, items, 2, 1604397600, NULL, &err), 0);
+	assert_int_equal(count_messages(f->mbox), 3);
+	for (int i = 0; i < 2; i++)
+		g_bytes_unref(items[i].message);
+}
+
 /* RFC 1939 wants them unique; a server that lists one twice must not stop the account for ever. */
 static void a_uidl_listed_twice_is_one_message(void **state)
 {
@@ -285,6 +321,7 @@ int main(void)
 		CASE(foreign_mail_is_never_cut),
 		CASE(foreign_mail_behind_a_short_fragment_is_never_cut),
 		CASE(a_uidl_listed_twice_is_one_message),
+		CASE(a_full_disk_leaves_the_mbox_as_it_was),
 		CASE(recovery_gets_over_a_known_uidl),
 		CASE(the_file_is_private),
 	};

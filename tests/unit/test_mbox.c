@@ -164,6 +164,22 @@ static void a_dead_owners_dotlock_is_removed(void **state)
 	check_remove_dir(dir);
 }
 
+/* The number names a process of another computer: only time makes that lock stale. */
+static void a_dotlock_of_another_host_is_waited_for(void **state)
+{
+	g_autofree char *dir = check_temp_dir();
+	g_autofree char *path = g_build_filename(dir, "mbox", NULL);
+	g_autofree char *dot = g_strconcat(path, ".lock", NULL);
+	struct bz_err err = {0};
+
+	(void)state;
+	assert_true(g_file_set_contents(dot, "4194303:other.example.org", -1, NULL));
+	assert_null(bz_mbox_lock_open(path, true, 200, NULL, &err));
+	assert_int_equal(err.code, BZ_CODE_LOCKED);
+	assert_true(g_file_test(dot, G_FILE_TEST_EXISTS));
+	check_remove_dir(dir);
+}
+
 static void a_symlink_is_refused(void **state)
 {
 	g_autofree char *dir = check_temp_dir();
@@ -270,6 +286,7 @@ int main(void)
 		cmocka_unit_test(messages_at_the_edge_of_a_piece_are_found),
 		cmocka_unit_test(a_second_lock_waits_and_says_so),
 		cmocka_unit_test(a_dead_owners_dotlock_is_removed),
+		cmocka_unit_test(a_dotlock_of_another_host_is_waited_for),
 		cmocka_unit_test(a_symlink_is_refused),
 		cmocka_unit_test(reference_mailboxes_agree),
 	};
