@@ -5,12 +5,14 @@
 #include "src/lang.h"
 #include "src/log.h"
 #include "src/mime.h"
+#include "src/nearest.h"
 #include "src/paths.h"
 #include "src/secret.h"
 #include "src/text.h"
 
 #include <errno.h>
 #include <langinfo.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,31 +26,56 @@ struct options {
 	char **rest;
 };
 
+enum { NO_LIMIT = INT_MIN };
+
 /* --- options ------------------------------------------------------------------------------------------- */
 
 static const char *const long_options[] = {"--config", "--account", "--log", "--color", "--ascii",
 	"--lang", "--json", "--raw", "--limit", "--help", "--version", NULL};
 
-static const char *nearest_option(const char *word)
+/* Words on stderr, cleaned: they may come from a file's name. */
+static void complain(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
+static void complain(const char *fmt, ...)
 {
-	size_t n = strcspn(word, "=");
+	g_autofree char *text = NULL, *clean = NULL;
+	va_list ap;
 
-	for (size_t len = n; len > 3; len--)
-		for (size_t i = 0; long_options[i] != NULL; i++)
-			if (strncmp(word, long_options[i], len) == 0)
-				return long_options[i];
-	return NULL;
+	va_start(ap, fmt);
+	text = g_strdup_vprintf(fmt, ap);
+	va_end(ap);
+	clean = bz_text_clean(text, strlen(text), 0);
+	fprintf(stderr, "buzon: %s\n", clean);
 }
 
-static int bad_option(char **argv, const char *message)
+static bool is_option(const char *word)
 {
-	fprintf(stderr, "buzon: %s\n", message);
-	for (char **a = argv + 1; *a != NULL; a++) {
-		const char *near = g_str_has_prefix(*a, "--") ? nearest_option(*a) : NULL;
+	return strcmp(word, "-h") == 0 || g_strv_contains(long_options, word);
+}
 
-		if (near != NULL && strncmp(*a, near, strlen(near)) != 0)
-			fprintf(stderr, _("did you mean %s?\n"), near);
+/* GLib stops at the first option it does not know: that one is named, with the nearest. */
+static void unknown_option(char **argv)
+{
+	for (char **a = argv + 1; *a != NULL && strcmp(*a, "--") != 0; a++) {
+		g_autofree char *word = g_strndup(*a, strcspn(*a, "="));
+		const char *near;
+
+		if (word[0] != '-' || word[1] == '\0' || is_option(word))
+			continue;
+		near = word[1] == '-' ? bz_nearest(word, long_options) : NULL;
+		if (near != NULL)
+			complain(_("there is no option %s; did you mean %s?"), word, near);
+		else
+			complain(_("there is no option %s"), word);
+		return;
 	}
+}
+
+static int bad_option(char **argv, const GError *error)
+{
+	if (g_error_matches(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION))
+		unknown_option(argv);
+	else
+		complain("%s", error->message);
 	fputs(_("`buzon --help` shows what there is.\n"), stderr);
 	return EX_USAGE;
 }
@@ -77,6 +104,15 @@ static char *help_text(void)
 		  "Manual: buzon(1), buzonrc(5). Keys: press ? inside.\n"));
 }
 
+/* Is this word among the first n of the command line? */
+static bool names_command(char **argv, int n, const char *word)
+{
+	for (int i = 1; i < n; i++)
+		if (strcmp(argv[i], word) == 0)
+			return true;
+	return false;
+}
+
 static int parse(int *argc, char ***argv, struct options *o)
 {
 	gboolean help = FALSE;
@@ -101,8 +137,9 @@ static int parse(int *argc, char ***argv, struct options *o)
 
 	/* `check --config` takes no file: told apart before GOption reads it as one */
 	for (int i = 1; i < *argc; i++)
-		if (strcmp((*argv)[i], "--config") == 0 && (i + 1 == *argc || (*argv)[i + 1][0] == '-') &&
-			i > 1 && strcmp((*argv)[1], "check") == 0) {
+		if (strcmp((*argv)[i], "--config") == 0 &&
+			(i + 1 == *argc || (*argv)[i + 1][0] == '-') && i > 1 &&
+			names_command(*argv, i, "check")) {
 			memmove(*argv + i, *argv + i + 1, sizeof **argv * (size_t)(*argc - i));
 			(*argc)--;
 			o->config_only = TRUE;
@@ -110,7 +147,7 @@ static int parse(int *argc, char ***argv, struct options *o)
 	g_option_context_set_help_enabled(context, FALSE);
 	g_option_context_add_main_entries(context, entries, NULL);
 	if (!g_option_context_parse(context, argc, argv, &error))
-		code = bad_option(original, error->message);
+		code = bad_option(original, error);
 	g_option_context_free(context);
 	if (code < 0 && help) {
 		g_autofree char *text = help_text();
@@ -130,11 +167,11 @@ static int check_values(const struct options *o)
 	static const char *const langs[] = {"en", "es", NULL};
 
 	if (o->color != NULL && !g_strv_contains(colors, o->color))
-		fprintf(stderr, _("buzon: --color takes auto, always or never, not %s\n"), o->color);
+		complain(_("--color takes auto, always or never, not %s"), o->color);
 	else if (o->lang != NULL && !g_strv_contains(langs, o->lang))
-		fprintf(stderr, _("buzon: --lang takes en or es, not %s\n"), o->lang);
-	else if (o->limit < 0)
-		fprintf(stderr, _("buzon: --limit takes a number above 0\n"));
+		complain(_("--lang takes en or es, not %s"), o->lang);
+	else if (o->limit < 1 && o->limit != NO_LIMIT)
+		complain(_("--limit takes a number above 0"));
 	else
 		return -1;
 	return EX_USAGE;
@@ -208,11 +245,29 @@ static void apply_settings(const struct bz_cli *cli, const struct options *o, st
 
 /* --- the screen -------------------------------------------------------------------------------------------- */
 
+static const char *const commands[] = {"list", "show", "fetch", "check", NULL};
+
+/* Neither a command nor a file. */
+static int unknown_word(const char *word)
+{
+	const char *near = bz_nearest(word, commands);
+
+	if (near != NULL)
+		complain(_("there is no file and no command %s; did you mean %s?"), word, near);
+	else
+		complain(
+			_("there is no file and no command %s; `buzon --help` shows what there is"),
+			word);
+	return EX_NOINPUT;
+}
+
 static int screen_file(const struct bz_cli *cli, const char *path)
 {
 	struct bz_account *account;
 	int code;
 
+	if (strcmp(path, "-") != 0 && access(path, F_OK) != 0)
+		return unknown_word(path);
 	if (strcmp(path, "-") != 0 && access(path, R_OK) != 0) {
 		fprintf(stderr, _("buzon: cannot read %s: %s\n"), path, g_strerror(errno));
 		return EX_NOINPUT;
@@ -259,8 +314,6 @@ static int too_many(const char *command)
 
 static bool is_command(const char *word)
 {
-	static const char *const commands[] = {"list", "show", "fetch", "check", NULL};
-
 	return word != NULL && g_strv_contains(commands, word);
 }
 
@@ -271,6 +324,8 @@ static bool names_file(char **rest)
 	const char *colon;
 	g_autofree char *path = NULL;
 
+	if (rest != NULL && (strcmp(rest[0], "fetch") == 0 || strcmp(rest[0], "check") == 0))
+		return false;
 	if (word == NULL || strcmp(word, "-") == 0)
 		return word != NULL;
 	if (access(word, F_OK) == 0)
@@ -278,6 +333,12 @@ static bool names_file(char **rest)
 	colon = strrchr(word, ':');
 	path = colon != NULL ? g_strndup(word, (gsize)(colon - word)) : NULL;
 	return path != NULL && access(path, F_OK) == 0;
+}
+
+/* A word that no configuration could give a meaning. */
+static bool is_unknown(char **rest)
+{
+	return rest != NULL && !is_command(rest[0]);
 }
 
 static int run_command(struct bz_cli *cli, char **rest)
@@ -288,6 +349,8 @@ static int run_command(struct bz_cli *cli, char **rest)
 		return screen_accounts(cli);
 	if (strcmp(rest[0], "fetch") == 0)
 		return bz_cli_fetch(cli, rest[1] != NULL ? rest + 1 : none);
+	if (!is_command(rest[0]) && rest[1] != NULL && access(rest[0], F_OK) != 0)
+		return unknown_word(rest[0]);
 	if (rest[1] != NULL && rest[2] != NULL)
 		return too_many(rest[0]);
 	if (strcmp(rest[0], "list") == 0)
@@ -319,7 +382,7 @@ static void free_options(struct options *o)
 
 int bz_cli_main(int argc, char **argv, struct bz_cli_wiring *wiring)
 {
-	struct options o = {0};
+	struct options o = {.limit = NO_LIMIT};
 	g_autofree char *config = NULL;
 	struct bz_cli cli = {.wiring = wiring};
 	int code;
@@ -339,15 +402,19 @@ int bz_cli_main(int argc, char **argv, struct bz_cli_wiring *wiring)
 	config = o.config != NULL ? g_strdup(o.config) : bz_path(BZ_DIR_CONFIG, "buzonrc", NULL);
 	cli.config = config;
 	cli.account = o.account;
-	cli.limit = o.limit;
+	cli.limit = MAX(o.limit, 0);
 	cli.json = o.json;
 	cli.raw = o.raw;
 	cli.config_only = o.config_only || (o.rest != NULL && strcmp(o.rest[0], "check") == 0 && o.config != NULL);
 	bz_mime_init();
-	code = load_settings(&cli, !names_file(o.rest));
+	code = load_settings(&cli, !names_file(o.rest) && !is_unknown(o.rest));
 	if (code == EX_OK) {
 		apply_settings(&cli, &o, wiring);
 		code = run_command(&cli, o.rest);
+	}
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		complain(_("cannot write the output: %s"), g_strerror(errno));
+		code = EX_IOERR;
 	}
 	bz_settings_destroy(&cli.settings);
 	bz_log_close();

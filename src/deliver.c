@@ -104,13 +104,54 @@ static guint intact(int fd, const struct bz_intent *intent)
 	return n;
 }
 
-/* Does anything follow the batch that we did not write? Then nothing may be cut. */
-static bool foreign_follows(const struct bz_intent *intent, int64_t size)
+/* Does a message of the batch begin here? bz_mbox_encode names no sender. */
+static bool is_ours(const struct bz_intent *intent, const char *line, size_t len, int64_t offset)
 {
+	static const char start[] = "From MAILER-DAEMON ";
+
+	if (len < sizeof start - 1 || memcmp(line, start, sizeof start - 1) != 0)
+		return false;
+	for (guint i = 0; i < intent->items->len; i++)
+		if (g_array_index(intent->items, struct bz_intent_item, i).off == offset)
+			return true;
+	return false;
+}
+
+/* A From_ line anywhere in these bytes that no message of the batch begins with: another program
+ * added to the file behind our fragment, perhaps in the middle of its last line. */
+static bool has_foreign(const struct bz_intent *intent, const char *bytes, size_t n, int64_t at)
+{
+	const char *end = bytes + n;
+
+	for (const char *p = bytes; (p = memmem(p, (size_t)(end - p), "From ", 5)) != NULL; p++) {
+		const char *nl = memchr(p, '\n', (size_t)(end - p));
+		size_t len = (size_t)((nl != NULL ? nl : end) - p);
+
+		if (len > 0 && p[len - 1] == '\r')
+			len--;
+		if (bz_mbox_is_from(p, len, NULL) && !is_ours(intent, p, len, at + (p - bytes)))
+			return true;
+	}
+	return false;
+}
+
+/* Does anything in the tail come from another program? Then nothing may be cut. What cannot be read
+ * counts as foreign. */
+static bool foreign_follows(int fd, const struct bz_intent *intent, int64_t from, int64_t size)
+{
+	enum { PIECE = 1 << 20, OVERLAP = 2048 };
 	const struct bz_intent_item *last =
 		&g_array_index(intent->items, struct bz_intent_item, intent->items->len - 1);
+	g_autofree char *piece = g_malloc(PIECE);
+	bool foreign = size > last->off + last->len;
 
-	return size > last->off + last->len;
+	while (from < size && !foreign) {
+		ssize_t n = pread(fd, piece, (size_t)MIN(size - from, PIECE), from);
+
+		foreign = n <= 0 || has_foreign(intent, piece, (size_t)n, from);
+		from += from + n < size && n > OVERLAP ? n - OVERLAP : MAX(n, 1);
+	}
+	return foreign;
 }
 
 static int cut_tail(int fd, const struct bz_intent *intent, guint whole, struct bz_err *err)
@@ -121,7 +162,8 @@ static int cut_tail(int fd, const struct bz_intent *intent, guint whole, struct 
 
 	if (fstat(fd, &st) != 0)
 		return io_error(err, intent->mbox);
-	if (st.st_size <= keep || whole == intent->items->len || foreign_follows(intent, st.st_size))
+	if (st.st_size <= keep || whole == intent->items->len ||
+		foreign_follows(fd, intent, keep, st.st_size))
 		return 0;
 	if (salvage(fd, keep, st.st_size, intent->mbox, err) != 0)
 		return -1;
@@ -182,13 +224,23 @@ struct batch {
 	GArray *indexes;       /* guint: which of the caller's items */
 };
 
+/* A server that lists one UIDL twice names one message. */
+static bool is_in_batch(const struct batch *b, const char *uidl)
+{
+	for (guint i = 0; i < b->intent.items->len; i++)
+		if (strcmp(g_array_index(b->intent.items, struct bz_intent_item, i).uidl, uidl) ==
+			0)
+			return true;
+	return false;
+}
+
 static int add_item(
 	struct batch *b, const struct bz_deliver_item *item, guint index, int64_t now, struct bz_err *err)
 {
 	struct bz_intent_item out = {.size = item->size};
 	gsize len;
 	const char *text = g_bytes_get_data(item->message, &len);
-	int known = bz_store_ledger_has(b->store, item->uidl, err);
+	int known = is_in_batch(b, item->uidl) ? 1 : bz_store_ledger_has(b->store, item->uidl, err);
 	GByteArray *encoded;
 	GBytes *stored;
 
@@ -245,8 +297,19 @@ static int prepare(struct batch *b, const struct bz_deliver_item *items, size_t 
 	return 0;
 }
 
-/* Write and sync; on any failure back to the size from before. A failed fsync is final. */
-static int append(struct batch *b, struct bz_err *err)
+/* Back to the size from before the batch, unless a program without locks added to the file
+ * meanwhile. */
+static bool cut_back(const struct batch *b)
+{
+	struct stat st;
+
+	return fstat(b->fd, &st) == 0 && st.st_size <= b->intent.start + (int64_t)b->bytes->len &&
+	       ftruncate(b->fd, b->intent.start) == 0 && fsync(b->fd) == 0;
+}
+
+/* Write and sync; on any failure back to the size from before. A failed fsync is final. *undone =
+ * the file is as it was; else the intent stays for the next recovery. */
+static int append(struct batch *b, bool *undone, struct bz_err *err)
 {
 	int saved;
 
@@ -254,8 +317,7 @@ static int append(struct batch *b, struct bz_err *err)
 		fsync(b->fd) == 0 && (!b->fresh || sync_dir(b->mbox) == 0))
 		return 0;
 	saved = errno;
-	if (ftruncate(b->fd, b->intent.start) == 0)
-		(void)fsync(b->fd);
+	*undone = cut_back(b);
 	errno = saved;
 	return io_error(err, b->mbox);
 }
@@ -278,6 +340,7 @@ static int store_batch(struct batch *b, struct bz_deliver_item *items, size_t n,
 	struct bz_err *err)
 {
 	g_autofree uint32_t *uids = g_new0(uint32_t, n);
+	bool undone = false;
 
 	if (prepare(b, items, n, now, err) != 0)
 		return -1;
@@ -285,8 +348,9 @@ static int store_batch(struct batch *b, struct bz_deliver_item *items, size_t n,
 		return 0;
 	if (bz_store_intent_put(b->store, &b->intent, err) != 0)
 		return -1;
-	if (append(b, err) != 0) {
-		(void)bz_store_intent_done(b->store, &b->intent, 0, now, uids, NULL);
+	if (append(b, &undone, err) != 0) {
+		if (undone)
+			(void)bz_store_intent_done(b->store, &b->intent, 0, now, uids, NULL);
 		return -1;
 	}
 	if (bz_store_intent_done(b->store, &b->intent, b->intent.items->len, now, uids, err) != 0)

@@ -1,4 +1,5 @@
 /* HTML to plain paragraphs and numbered links, by libxml2's push parser: no tree, no network. */
+#include "src/html_private.h"
 #include "src/lang.h"
 #include "src/render.h"
 
@@ -69,20 +70,43 @@ static void put(struct html *h, const char *text, gsize n)
 	h->blank = false;
 }
 
+/* Bytes of the blank at text[i], 0 = none. No-break spaces are what layouts are propped up with. */
+static gsize blank_at(const char *text, gsize i, gsize len)
+{
+	if (i + 1 < len && text[i] == '\xc2' && text[i + 1] == '\xa0')
+		return 2;
+	return text[i] != '\0' && strchr(" \t\r\n\f", text[i]) != NULL;
+}
+
+/* A word of nothing but what has no width: newsletters fill the preview line with hundreds of them.
+ */
+static bool is_padding(const char *word, gsize len)
+{
+	for (const char *p = word; p < word + len; p = g_utf8_next_char(p)) {
+		gunichar c = g_utf8_get_char_validated(p, word + len - p);
+
+		if (c != 0x34f && c != 0xad && c != 0x2007 && c != 0xfeff &&
+			(c < 0x200b || c > 0x200f))
+			return false;
+	}
+	return true;
+}
+
 static void put_text(struct html *h, const char *text, gsize len)
 {
 	gsize start = 0;
 
 	for (gsize i = 0; i <= len; i++) {
-		bool space = i < len && strchr(" \t\r\n\f", text[i]) != NULL && text[i] != '\0';
+		gsize blank = i < len ? blank_at(text, i, len) : 1;
 
-		if (i < len && !space)
+		if (blank == 0)
 			continue;
-		if (i > start)
+		if (i > start && !is_padding(text + start, i - start))
 			put(h, text + start, i - start);
-		if (space)
+		if (i < len)
 			h->blank = true;
-		start = i + 1;
+		start = i + blank;
+		i = start - 1;
 	}
 }
 
@@ -384,10 +408,11 @@ static void parse(struct html *h, const char *utf8, size_t len)
 char *bz_html_to_text(const char *utf8, size_t len, int width)
 {
 	struct html h = {.out = g_string_new(NULL), .newlines = 99};
+	g_autofree char *cut = bz_html_without_long_tags(utf8, len);
 
 	(void)width;
 	h.links = g_ptr_array_new_with_free_func(link_free);
-	parse(&h, utf8, len);
+	parse(&h, cut != NULL ? cut : utf8, len);
 	end_link(&h);
 	if (h.links->len > 0)
 		add_link_list(&h);

@@ -9,7 +9,14 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FIRST_ROWS = 64, BATCH_ROWS = 250, PIECE_US = 50000 };
+/* A transaction lasts TRANSACTION_US, its first rows aside. */
+enum {
+	FIRST_ROWS = 64,
+	BATCH_ROWS = 1000,
+	PIECE_US = 50000,
+	TRANSACTION_US = 8000,
+	SINGLE_MAX = 1 << 30
+};
 
 struct bz_localbox {
 	struct bz_store *store;
@@ -67,6 +74,7 @@ static int spool_stdin(struct bz_err *err)
 	while ((n = read(STDIN_FILENO, piece, 1 << 16)) != 0) {
 		if (n < 0 && errno == EINTR)
 			continue;
+		errno = n < 0 ? errno : ENOSPC; /* what a short write means */
 		if (n < 0 || write(fd, piece, (size_t)n) != n) {
 			close(fd);
 			return bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_IO,
@@ -196,6 +204,8 @@ struct batch {
 	int fd;
 	GArray *ids;
 	guint limit;      /* rows in this batch */
+	int64_t until;    /* monotonic us: the transaction ends */
+	bool full;        /* the batch; there may be more in the file */
 	int64_t deadline; /* monotonic us: the piece ends */
 	int rc;
 	struct bz_err *err;
@@ -233,7 +243,9 @@ static bool on_item(void *me, const struct bz_mbox_item *item)
 
 	b->rc = put_row(b, item);
 	b->box->end = item->offset;
-	return b->rc == 0 && b->ids->len < b->limit;
+	b->full = b->ids->len >= b->limit ||
+		  (b->limit > FIRST_ROWS && g_get_monotonic_time() > b->until);
+	return b->rc == 0 && !b->full;
 }
 
 static struct bz_change *new_change(const struct bz_localbox *box, enum bz_change_kind kind, GArray *ids)
@@ -251,14 +263,25 @@ static int scan_batch(struct batch *b, bool *done)
 	int rc;
 
 	b->ids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+	b->full = false;
+	b->until = g_get_monotonic_time() + TRANSACTION_US;
+	if (bz_store_state_begin(box->store, b->err) != 0) {
+		g_array_unref(b->ids);
+		return -1;
+	}
 	if (bz_store_begin(box->store, b->err) != 0) {
+		(void)bz_store_state_end(box->store, false, NULL);
 		g_array_unref(b->ids);
 		return -1;
 	}
 	rc = bz_mbox_scan_back(
 		b->fd, box->start, box->end, b->job->cancel, on_item, b, b->err);
-	*done = b->ids->len < b->limit;
-	if (rc != 0 || b->rc != 0 || bz_store_commit(box->store, b->err) != 0) {
+	*done = !b->full;
+	rc = rc != 0 || b->rc != 0 ? -1 : 0;
+	/* uids first: a uid without a row is bound again by its digest, a row without a uid is lost
+	 */
+	if (bz_store_state_end(box->store, rc == 0, b->err) != 0 ||
+		bz_store_commit(box->store, b->err) != 0) {
 		bz_store_rollback(box->store);
 		g_array_unref(b->ids);
 		return -1;
@@ -334,6 +357,48 @@ static int put_single(struct bz_localbox *box, const struct bz_job *job, int fd,
 
 /* --- refresh --------------------------------------------------------------------------------------- */
 
+static bool same_digest(const struct bz_summary *row, GBytes *bytes)
+{
+	uint8_t digest[32];
+
+	bz_mbox_digest(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), digest);
+	return memcmp(digest, row->digest, sizeof digest) == 0;
+}
+
+static bool same_header(const struct bz_summary *row, GBytes *bytes)
+{
+	struct bz_summary now = {0};
+	gsize len;
+	const char *text = g_bytes_get_data(bytes, &len);
+	bool same;
+
+	bz_mime_summarize(&now, text != NULL ? text : "", len);
+	same = now.date == row->date &&
+	       g_strcmp0(now.subject != NULL ? now.subject : "", row->subject) == 0 &&
+	       g_strcmp0(now.message_id != NULL ? now.message_id : "", row->message_id) == 0;
+	bz_summary_clear(&now);
+	return same;
+}
+
+/* Is the newest message that we know still where it was? A file written anew would hold another
+ * there. */
+static bool newest_is_in_place(const struct bz_localbox *box, int fd)
+{
+	struct bz_summary row;
+	GBytes *bytes;
+	bool same;
+
+	if (bz_store_newest(box->store, box->folder, &row, NULL) != 0)
+		return false;
+	bytes = bz_mbox_read(fd, row.offset, row.length, NULL);
+	same = bytes != NULL &&
+	       (box->identified ? same_digest(&row, bytes) : same_header(&row, bytes));
+	if (bytes != NULL)
+		g_bytes_unref(bytes);
+	bz_summary_clear(&row);
+	return same;
+}
+
 /* Does the file still hold what we know, with something new behind it? */
 static bool only_grew(struct bz_localbox *box, int fd, const struct stat *st, const char *old)
 {
@@ -355,14 +420,14 @@ static bool only_grew(struct bz_localbox *box, int fd, const struct stat *st, co
 	if (nl > line && nl[-1] == '\r')
 		nl--;
 	box->start = size;
-	return bz_mbox_is_from(line, (size_t)(nl - line), NULL);
+	return bz_mbox_is_from(line, (size_t)(nl - line), NULL) && newest_is_in_place(box, fd);
 }
 
 static int begin_scan(struct bz_localbox *box, const struct bz_job *job, int fd, const struct stat *st,
 	const char *old, struct bz_err *err)
 {
-	box->start = 0;
 	box->tail_only = only_grew(box, fd, st, old);
+	box->start = box->tail_only ? box->start : 0;
 	box->end = st->st_size;
 	box->scanning = true;
 	if (box->identified && load_unbound(box, err) != 0)
@@ -443,10 +508,26 @@ static int scan_piece(struct batch *b, bool *more)
 	return finish(b->box, b->job, b->err);
 }
 
+/* The file that the scan began on, not shorter: what was found so far still stands. */
+static bool is_same_file(const struct bz_localbox *box, const struct stat *st)
+{
+	unsigned long long dev, ino;
+	long long size;
+
+	return sscanf(box->stamp, "%llu:%llu:%lld:", &dev, &ino, &size) == 3 &&
+	       dev == (unsigned long long)st->st_dev && ino == (unsigned long long)st->st_ino &&
+	       size <= st->st_size;
+}
+
 static int look(struct batch *b, const struct stat *st, bool *more)
 {
 	struct bz_localbox *box = b->box;
 
+	if (box->scanning && !is_same_file(box, st)) { /* begin again, on what is there now */
+		box->scanning = false;
+		if (bz_store_folder_note(box->store, box->folder, "", b->err) != 0)
+			return -1;
+	}
 	if (!box->scanning && start(box, b->job, b->fd, st, b->err) != 0)
 		return -1;
 	*more = box->scanning;
@@ -478,6 +559,21 @@ int bz_localbox_look(
 
 /* --- reading --------------------------------------------------------------------------------------- */
 
+static GBytes *read_single(int fd, int64_t size, struct bz_err *err)
+{
+	char *text;
+	ssize_t n;
+
+	if (size > SINGLE_MAX) {
+		bz_err_set(err, BZ_ERR_LIMIT, BZ_CODE_NONE,
+			_("This message is too big to be opened."));
+		return NULL;
+	}
+	text = g_malloc((size_t)size + 1);
+	n = pread(fd, text, (size_t)size, 0);
+	return g_bytes_new_take(text, (gsize)MAX(n, 0));
+}
+
 static GBytes *read_row(struct bz_localbox *box, const struct bz_summary *row, struct bz_err *err)
 {
 	struct stat st;
@@ -487,23 +583,12 @@ static GBytes *read_row(struct bz_localbox *box, const struct bz_summary *row, s
 	if (fd < 0)
 		return NULL;
 	if (row->offset == 0 && !box->identified && !bz_mbox_probe(fd)) {
-		g_autofree char *text = g_malloc((size_t)st.st_size + 1);
-		ssize_t n = pread(fd, text, (size_t)st.st_size, 0);
-
-		bytes = g_bytes_new(text, (gsize)MAX(n, 0));
+		bytes = read_single(fd, st.st_size, err);
 	} else {
 		bytes = bz_mbox_read(fd, row->offset, row->length, err);
 	}
 	close(fd);
 	return bytes;
-}
-
-static bool same_digest(const struct bz_summary *row, GBytes *bytes)
-{
-	uint8_t digest[32];
-
-	bz_mbox_digest(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), digest);
-	return memcmp(digest, row->digest, sizeof digest) == 0;
 }
 
 int bz_localbox_fetch(struct bz_localbox *box, const struct bz_job *job, const struct bz_msgref *ref,

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PIECE = 1 << 20, HEADER_MAX = 64 << 10, FROM_MAX = 2048 };
+enum { PIECE = 1 << 20, HEADER_MAX = 256 << 10, FROM_MAX = 2048 };
 
 void bz_mbox_stamp(const struct stat *st, char out[96])
 {
@@ -18,56 +18,17 @@ void bz_mbox_stamp(const struct stat *st, char out[96])
 
 /* --- the From_ rule ------------------------------------------------------------------------------ */
 
-/* Three letters of a weekday or a month at p? */
-static bool is_one_of(const char *p, const char *names)
-{
-	for (; *names != '\0'; names += 3)
-		if (g_ascii_strncasecmp(p, names, 3) == 0)
-			return true;
-	return false;
-}
-
-/* "Tue Nov 24 10:00" somewhere in the line: weekday, month, day, hour:minute. Only then is the costly
- * reading worth it. */
-static const char *find_date(const char *text)
-{
-	for (const char *p = text; (p = strchr(p, ' ')) != NULL; p++) {
-		const char *q = p + 1;
-
-		if (!is_one_of(q, "sunmontuewedthufrisat") || (q[3] != ' ' && q[3] != ','))
-			continue;
-		q += 4;
-		q += strspn(q, " ");
-		if (!is_one_of(q, "janfebmaraprmayjunjulaugsepoctnovdec"))
-			continue;
-		q += 3;
-		q += strspn(q, " ");
-		if (g_ascii_isdigit(*q) && strchr(q, ':') != NULL)
-			return p + 1;
-	}
-	return NULL;
-}
-
 bool bz_mbox_is_from(const char *line, size_t len, int64_t *received)
 {
 	char text[FROM_MAX];
-	const char *date;
-	char *remote;
 	int64_t when;
-	int zone;
 
 	if (len < 20 || len >= sizeof text || memcmp(line, "From ", 5) != 0 ||
 		memchr(line, 0, len) != NULL)
 		return false;
 	memcpy(text, line, len);
 	text[len] = '\0';
-	date = find_date(text + 4);
-	if (date == NULL)
-		return false;
-	remote = strstr(date, " remote from ");
-	if (remote != NULL)
-		*remote = '\0';
-	if (!bz_mime_parse_date(date, &when, &zone))
+	if (!bz_mime_parse_from_date(text + 4, &when))
 		return false;
 	if (received != NULL)
 		*received = when;
@@ -94,25 +55,6 @@ static ssize_t read_at(int fd, char *buf, size_t n, int64_t offset, struct bz_er
 		got += (size_t)k;
 	}
 	return (ssize_t)got;
-}
-
-bool bz_mbox_probe(int fd)
-{
-	char text[FROM_MAX];
-	ssize_t n = read_at(fd, text, sizeof text, 0, NULL);
-	ssize_t at = 0;
-	char *end;
-
-	while (at < n && (text[at] == '\n' || text[at] == '\r'))
-		at++;
-	if (n <= at)
-		return false;
-	end = memchr(text + at, '\n', (size_t)(n - at));
-	if (end == NULL)
-		return false;
-	if (end > text + at && end[-1] == '\r')
-		end--;
-	return bz_mbox_is_from(text + at, (size_t)(end - text - at), NULL);
 }
 
 /* --- the walk from the end ------------------------------------------------------------------------ */
@@ -288,6 +230,51 @@ int bz_mbox_scan_back(int fd, int64_t start, int64_t end, GCancellable *cancel,
 	return rc;
 }
 
+/* --- what kind of file ---------------------------------------------------------------------------
+ */
+
+/* "Name: value" as a message begins? */
+static bool is_field(const char *line, size_t len)
+{
+	const char *colon = memchr(line, ':', len);
+
+	for (const char *p = line; colon != NULL && p < colon; p++)
+		if (!g_ascii_isgraph(*p))
+			return false;
+	return colon != NULL && colon > line;
+}
+
+static bool stop_at_first(void *me, const struct bz_mbox_item *item)
+{
+	(void)item;
+	*(bool *)me = true;
+	return false;
+}
+
+bool bz_mbox_probe(int fd)
+{
+	char text[FROM_MAX];
+	ssize_t n = read_at(fd, text, sizeof text, 0, NULL);
+	ssize_t at = n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+	bool found = false;
+	char *end;
+	size_t len;
+
+	while (at < n && (text[at] == '\n' || text[at] == '\r'))
+		at++;
+	if (n <= at)
+		return false;
+	end = memchr(text + at, '\n', (size_t)(n - at));
+	len = (size_t)((end != NULL ? end : text + n) - text - at);
+	if (len > 0 && text[at + (ssize_t)len - 1] == '\r')
+		len--;
+	if (bz_mbox_is_from(text + at, len, NULL))
+		return true;
+	if (is_field(text + at, len))
+		return false;
+	return bz_mbox_scan_back(fd, 0, -1, NULL, stop_at_first, &found, NULL) == 0 && found;
+}
+
 /* --- one message ----------------------------------------------------------------------------------- */
 
 /* Is this line ">From ", ">>From "...? */
@@ -380,7 +367,7 @@ static bool is_left_out(const char *line, size_t len)
 void bz_mbox_digest(const char *message, size_t len, uint8_t digest[32])
 {
 	GChecksum *sum = g_checksum_new(G_CHECKSUM_SHA256);
-	const char *p = message, *end = message + len;
+	const char *p = len > 0 ? message : "", *end = p + len;
 	bool skipping = false;
 	gsize size = 32;
 
@@ -435,8 +422,8 @@ static const char slots[] = "Status:   \nX-Status:     \n";
 GByteArray *bz_mbox_encode(const char *message, size_t len, int64_t received)
 {
 	GByteArray *out = g_byte_array_sized_new((guint)(len + 256));
-	const char *p = len > 0 ? message : "", *end = p + len; /* of no bytes it may be NULL */
-	bool header = true;
+	const char *p = len > 0 ? message : "", *end = p + len;
+	bool header = true, skipping = false;
 
 	append_from_line(out, received);
 	while (p < end) {
@@ -448,7 +435,9 @@ GByteArray *bz_mbox_encode(const char *message, size_t len, int64_t received)
 			append_text(out, slots, strlen(slots));
 			header = false;
 		}
-		if (!(header && is_left_out(p, text))) {
+		if (header && *p != ' ' && *p != '\t')
+			skipping = is_left_out(p, text);
+		if (!(header && skipping)) {
 			if (text >= 5 && (memcmp(p, "From ", 5) == 0 || is_quoted_from(p, text)))
 				append_text(out, ">", 1);
 			append_text(out, p, text);

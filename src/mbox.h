@@ -19,7 +19,7 @@ void bz_mbox_stamp(const struct stat *st, char out[96]);
 bool bz_mbox_is_from(const char *line, size_t len, int64_t *received);
 
 /* One message found by a scan. header points into the scanner's buffer until the next call: the
- * bytes after the From_ line up to and including the empty line (or as much as 64 KiB of it). */
+ * bytes after the From_ line up to and including the empty line (or as much as 256 KiB of it). */
 struct bz_mbox_item {
 	int64_t offset;
 	int64_t length;   /* to the next From_ line or the end of the file */
@@ -34,7 +34,8 @@ struct bz_mbox_item {
 int bz_mbox_scan_back(int fd, int64_t start, int64_t end, GCancellable *cancel,
 	bool (*f)(void *me, const struct bz_mbox_item *), void *me, struct bz_err *err);
 
-/* Does the file begin like an mbox (a From_ line, leading empty lines allowed)? */
+/* Is the file an mbox? It begins with a From_ line (empty lines or a BOM before it allowed), or it
+ * begins like no message and has a From_ line further on. */
 bool bz_mbox_probe(int fd);
 
 /* The message at offset/length without its From_ line, mboxrd un-quoted, the separating empty line

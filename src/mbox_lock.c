@@ -39,13 +39,25 @@ static int open_mbox(const char *path, bool create, struct bz_err *err)
 		_("%s is not a plain file of yours alone; buzon does not write to it."), path);
 }
 
+/* Is the process named in a dotlock one of this computer that is gone? "PID", or "PID:HOST" and
+ * "PID HOST" as some write it: another host's processes are not ours to judge. */
+static bool owner_is_dead(const char *text)
+{
+	char *host;
+	long pid = strtol(text, &host, 10);
+
+	host += strspn(host, ": \t\n");
+	if (*host != '\0' && !g_str_has_prefix(host, g_get_host_name()))
+		return false;
+	return pid > 1 && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+}
+
 /* Does the dotlock's owner live? Unknown counts as alive until it is old. */
 static bool is_stale(const char *path)
 {
-	char text[32] = "";
+	char text[320] = "";
 	struct stat st;
 	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-	long pid = 0;
 
 	if (fd < 0)
 		return false;
@@ -53,11 +65,11 @@ static bool is_stale(const char *path)
 		close(fd);
 		return false;
 	}
-	if (read(fd, text, sizeof text - 1) > 0)
-		pid = strtol(text, NULL, 10);
-	close(fd);
-	if (pid > 1 && kill((pid_t)pid, 0) != 0 && errno == ESRCH)
+	if (read(fd, text, sizeof text - 1) > 0 && owner_is_dead(text)) {
+		close(fd);
 		return true;
+	}
+	close(fd);
 	return time(NULL) - st.st_mtime > STALE_SECONDS;
 }
 

@@ -13,6 +13,7 @@ void bz_part_free(void *part)
 	g_free(p->charset);
 	g_free(p->disposition);
 	g_free(p->filename);
+	g_free(p->title);
 	g_free(p->content_id);
 	g_free(p->encoding);
 	if (p->content != NULL)
@@ -125,6 +126,9 @@ static void classify_lone(struct bz_part *p)
 
 	if (is_text(p) && !attached && p->filename[0] == '\0')
 		p->flags |= BZ_PART_TEXT;
+	else if (is_text(p) &&
+		 strcmp(p->disposition, "inline") == 0) /* a patch, a log: read and saved */
+		p->flags |= BZ_PART_TEXT | BZ_PART_ATTACHMENT;
 	else if (attached || !picture_of_text)
 		p->flags |= BZ_PART_ATTACHMENT;
 }

@@ -22,6 +22,7 @@ struct bz_part {
 	char *charset;     /* as declared, "" = none */
 	char *disposition; /* "inline", "attachment" or "" */
 	char *filename;    /* RFC 2231/2047 decoded; not safe as a path */
+	char *title;       /* subject of a message/rfc822, or NULL */
 	char *content_id;
 	char *encoding;    /* transfer encoding, lower case */
 	bool flowed;       /* text/plain; format=flowed */

@@ -5,7 +5,7 @@
 #include <gmime/gmime.h>
 #include <string.h>
 
-enum { DEPTH_MAX = 50, PARTS_MAX = 10000, GROUPS_MAX = 500 };
+enum { DEPTH_MAX = 50, PARTS_MAX = 10000, GROUPS_MAX = 500, TEXT_BYTES_MAX = 10 << 20 };
 
 void bz_mime_init(void)
 {
@@ -52,21 +52,76 @@ static GBytes *content_of(GMimePart *part)
 	return g_byte_array_free_to_bytes(bytes);
 }
 
+/* RFC 2045 5.2: what does not parse is text/plain (GMime says application/octet-stream). */
+static char *type_of(GMimeObject *object)
+{
+	GMimeContentType *type = g_mime_object_get_content_type(object);
+	const char *field = g_mime_object_get_header(object, "Content-Type");
+	g_autofree char *mime = type != NULL ? g_mime_content_type_get_mime_type(type) : NULL;
+	g_autofree char *low = field != NULL ? lower(field) : NULL;
+
+	if (mime == NULL || (low != NULL && strcmp(mime, "application/octet-stream") == 0 &&
+				    strstr(low, "octet-stream") == NULL))
+		return g_strdup("text/plain");
+	return lower(mime);
+}
+
+/* A charset's name, or nothing: a quote that was never closed leaves half a header here. */
+static char *charset_of(GMimeObject *object)
+{
+	char *charset = or_empty(g_mime_object_get_content_type_parameter(object, "charset"));
+
+	for (const char *p = charset; *p != '\0'; p++)
+		if ((!g_ascii_isalnum(*p) && strchr("-_.:+", *p) == NULL) || p - charset > 40) {
+			charset[0] = '\0';
+			break;
+		}
+	return charset;
+}
+
+/* name="=?..?= =?..?=": encoded words have no place in a parameter, but people's programs put them
+ * there and GMime keeps the first alone (SECURITY V42). NULL when that is not the case. */
+static char *name_of_words(GMimeObject *object, const char *field, const char *name)
+{
+	const char *value = g_mime_object_get_header(object, field), *start, *end, *word;
+	g_autofree char *key = g_strdup_printf("%s=\"", name), *low = NULL;
+
+	if (value == NULL)
+		return NULL;
+	low = g_ascii_strdown(value, -1);
+	start = strstr(low, key);
+	if (start == NULL)
+		return NULL;
+	start = value + (start - low) + strlen(key);
+	end = strchr(start, '"');
+	word = g_strstr_len(start, end != NULL ? end - start : -1, "=?");
+	if (end == NULL || word == NULL || g_strstr_len(word + 2, end - word - 2, " =?") == NULL)
+		return NULL;
+	return bz_mime_decode_header(start, (size_t)(end - start));
+}
+
+static char *filename_of(GMimeObject *object)
+{
+	char *name = name_of_words(object, "Content-Disposition", "filename");
+
+	if (name == NULL && g_mime_object_get_content_disposition(object) == NULL)
+		name = name_of_words(object, "Content-Type", "name");
+	return name != NULL ? name : or_empty(g_mime_part_get_filename(GMIME_PART(object)));
+}
+
 /* What the object's own header fields say. */
 static void describe(struct bz_part *p, GMimeObject *object)
 {
-	GMimeContentType *type = g_mime_object_get_content_type(object);
-	g_autofree char *mime = type != NULL ? g_mime_content_type_get_mime_type(type) : NULL;
 	const char *format = g_mime_object_get_content_type_parameter(object, "format");
 	const char *delsp = g_mime_object_get_content_type_parameter(object, "delsp");
 
-	p->type = lower(mime != NULL ? mime : "text/plain");
-	p->charset = or_empty(g_mime_object_get_content_type_parameter(object, "charset"));
+	p->type = type_of(object);
+	p->charset = charset_of(object);
 	p->disposition = lower(g_mime_object_get_disposition(object));
 	p->flowed = format != NULL && g_ascii_strcasecmp(format, "flowed") == 0;
 	p->delsp = delsp != NULL && g_ascii_strcasecmp(delsp, "yes") == 0;
 	if (GMIME_IS_PART(object))
-		p->filename = or_empty(g_mime_part_get_filename(GMIME_PART(object)));
+		p->filename = filename_of(object);
 }
 
 static struct bz_part *new_part(struct walk *w, GMimeObject *object, const char *path)
@@ -132,6 +187,23 @@ static void walk_multipart(struct walk *w, GMimeMultipart *multi, const char *pa
 	w->alternative = outer;
 }
 
+/* The message inside: the parts of a multipart count below the container itself (RFC 3501, 6.4.5).
+ */
+static void walk_inner(struct walk *w, GMimeObject *body, const char *path)
+{
+	g_autofree char *sub = g_strdup_printf("%s.1", path);
+	uint16_t outer = w->alternative;
+	bool was = w->nested;
+	bool has_parts =
+		GMIME_IS_MULTIPART(body) && g_mime_multipart_get_count(GMIME_MULTIPART(body)) > 0;
+
+	w->nested = true;
+	w->alternative = 0;
+	walk_object(w, body, has_parts ? path : sub);
+	w->nested = was;
+	w->alternative = outer;
+}
+
 static void walk_nested(struct walk *w, GMimeMessagePart *part, const char *path)
 {
 	struct bz_part *p = new_part(w, GMIME_OBJECT(part), path);
@@ -139,29 +211,16 @@ static void walk_nested(struct walk *w, GMimeMessagePart *part, const char *path
 	GMimeObject *body = inner != NULL ? g_mime_message_get_mime_part(inner) : NULL;
 	const char *name =
 		g_mime_object_get_content_disposition_parameter(GMIME_OBJECT(part), "filename");
-	uint16_t outer = w->alternative;
-	bool was = w->nested;
 
+	if (name == NULL)
+		name = g_mime_object_get_content_type_parameter(GMIME_OBJECT(part), "name");
 	p->filename = or_empty(name);
 	p->encoding = g_strdup("");
 	p->flags |= BZ_PART_CONTAINER;
-	if (inner != NULL && p->filename[0] == '\0' && g_mime_message_get_subject(inner) != NULL) {
-		g_free(p->filename);
-		p->filename = or_empty(g_mime_message_get_subject(inner));
-	}
-	if (body == NULL)
-		return;
-	w->nested = true;
-	w->alternative = 0;
-	if (GMIME_IS_MULTIPART(body)) {
-		walk_object(w, body, path);
-	} else {
-		g_autofree char *sub = g_strdup_printf("%s.1", path);
-
-		walk_object(w, body, sub);
-	}
-	w->nested = was;
-	w->alternative = outer;
+	if (inner != NULL && g_mime_message_get_subject(inner) != NULL)
+		p->title = or_empty(g_mime_message_get_subject(inner));
+	if (body != NULL)
+		walk_inner(w, body, path);
 }
 
 static void walk_object(struct walk *w, GMimeObject *object, const char *path)
@@ -176,7 +235,7 @@ static void walk_object(struct walk *w, GMimeObject *object, const char *path)
 	if (GMIME_IS_MULTIPART(object))
 		walk_multipart(w, GMIME_MULTIPART(object), path);
 	else if (GMIME_IS_MESSAGE_PART(object))
-		walk_nested(w, GMIME_MESSAGE_PART(object), path);
+		walk_nested(w, GMIME_MESSAGE_PART(object), path[0] != '\0' ? path : "1");
 	else if (GMIME_IS_PART(object))
 		walk_leaf(w, GMIME_PART(object), path[0] != '\0' ? path : "1");
 	w->depth--;
@@ -256,9 +315,12 @@ static bool has_many_groups(const char *p, size_t n)
 static GBytes *without_traps(GBytes *raw)
 {
 	gsize len;
-	const char *bytes = g_bytes_get_data(raw, &len), *end = bytes + len;
+	const char *bytes = g_bytes_get_data(raw, &len), *end;
 	char *copy = NULL;
 
+	if (len == 0) /* bytes is NULL then */
+		return g_bytes_ref(raw);
+	end = bytes + len;
 	for (const char *p = bytes; p < end;) {
 		const char *nl;
 
@@ -277,14 +339,14 @@ struct bz_message *bz_mime_parse(GBytes *original, bool keep_raw)
 	struct bz_message *message = bz_message_new();
 	GBytes *raw = without_traps(original);
 	gsize len;
-	const char *bytes = g_bytes_get_data(raw, &len);
-	size_t body = body_offset(bytes, len);
+	const char *bytes = g_bytes_get_data(raw, &len), *source = g_bytes_get_data(original, NULL);
+	size_t body = len > 0 ? body_offset(bytes, len) : 0;
 	GMimeStream *stream = g_mime_stream_mem_new_with_buffer(len > 0 ? bytes : "", len);
 	GMimeParser *parser = g_mime_parser_new_with_stream(stream);
 	GMimeMessage *parsed = len > 0 ? g_mime_parser_construct_message(parser, NULL) : NULL;
 	struct walk w = {.message = message};
 
-	bz_mime_parse_header(message, g_bytes_get_data(original, NULL), body);
+	bz_mime_parse_header(message, source != NULL ? source : "", body);
 	if (parsed != NULL && g_mime_message_get_mime_part(parsed) != NULL)
 		walk_object(&w, g_mime_message_get_mime_part(parsed), "");
 	if (message->parts->len == 0)
@@ -358,6 +420,7 @@ char *bz_mime_text(const struct bz_part *part, bool *guessed)
 	if (part->content == NULL)
 		return g_strdup("");
 	bytes = g_bytes_get_data(part->content, &len);
+	len = MIN(len, (gsize)TEXT_BYTES_MAX);
 	if (!wide && len > 0 && memchr(bytes, 0, len) != NULL)
 		bytes = copy = without_nul(bytes, len);
 	return lf_only(bz_mime_to_utf8(bytes, len, part->charset, guessed));

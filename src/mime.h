@@ -30,7 +30,7 @@ void bz_mime_summarize(struct bz_summary *summary, const char *header, size_t le
 GBytes *bz_mime_decode(const char *encoding, const char *bytes, size_t len);
 
 /* Text of a part as UTF-8 with LF line ends: declared charset, else UTF-8 if valid, else
- * windows-1252 (*guessed set). Bad sequences become U+FFFD. Caller frees. */
+ * windows-1252 (*guessed set). Bad sequences become U+FFFD. At most 10 MiB of it. Caller frees. */
 char *bz_mime_text(const struct bz_part *part, bool *guessed);
 
 /* RFC 2047 decode of one raw header value, raw 8-bit as UTF-8 else windows-1252. Caller frees. */
@@ -38,5 +38,9 @@ char *bz_mime_decode_header(const char *value, size_t len);
 
 /* RFC 5322 date -> seconds UTC and zone in minutes; false when unreadable. Our own reader. */
 bool bz_mime_parse_date(const char *value, int64_t *date, int *zone);
+
+/* Does a From_ line (without its line end) end in a plausible date? The rule of mbox.h; the date as
+ * seconds UTC, an unknown zone as UTC. */
+bool bz_mime_parse_from_date(const char *line, int64_t *date);
 
 #endif

@@ -13,6 +13,7 @@ struct date {
 	bool has_zone;
 };
 
+static const char weekdays[] = "sunmontuewedthufrisat";
 static const char months[] = "janfebmaraprmayjunjulaugsepoctnovdec";
 
 static int month_of(const char *word)
@@ -90,6 +91,12 @@ static bool read_time(const char *word, struct date *d)
 	return true;
 }
 
+/* RFC 5322 4.3: years of two and three digits. */
+static int full_year(const char *digits, int n)
+{
+	return strlen(digits) >= 4 ? n : n < 50 ? n + 2000 : n + 1900;
+}
+
 /* 2026-11-24, 24-Nov-2026 */
 static bool read_dashed(const char *word, struct date *d)
 {
@@ -108,7 +115,7 @@ static bool read_dashed(const char *word, struct date *d)
 	}
 	d->day = a;
 	d->month = month_of(p[1]);
-	d->year = c;
+	d->year = full_year(p[2], c);
 	return d->month != 0;
 }
 
@@ -120,7 +127,7 @@ static void read_number(const char *word, struct date *d)
 	if (digits <= 2 && d->day == 0 && n >= 1 && n <= 31)
 		d->day = n;
 	else if (digits <= 4 && d->year == 0)
-		d->year = digits >= 4 ? n : n < 50 ? n + 2000 : n + 1900;
+		d->year = full_year(word, n);
 }
 
 static void read_word(const char *word, struct date *d)
@@ -158,6 +165,141 @@ static int64_t days_from_civil(int y, int m, int d)
 	return era * 146097 + doe - 719468;
 }
 
+/* --- the two forms that nearly all programs write, read without copying
+ * ---------------------------- */
+
+/* Each returns where it stopped, or NULL. */
+static const char *skip_blanks(const char *p)
+{
+	return p != NULL && *p == ' ' ? p + strspn(p, " ") : NULL;
+}
+
+static const char *take_number(const char *p, int least, int most, int *value)
+{
+	int digits = 0;
+
+	for (*value = 0; p != NULL && g_ascii_isdigit(p[digits]) && digits < most; digits++)
+		*value = *value * 10 + (p[digits] - '0');
+	return digits >= least && !g_ascii_isdigit(p[digits]) ? p + digits : NULL;
+}
+
+static const char *take_name(const char *p, const char *names, int *number)
+{
+	if (p == NULL || !g_ascii_isalpha(p[0]) || !g_ascii_isalpha(p[1]) || !g_ascii_isalpha(p[2]))
+		return NULL;
+	for (int i = 0; names[3 * i] != '\0'; i++)
+		if (g_ascii_strncasecmp(p, names + 3 * i, 3) == 0) {
+			*number = i + 1;
+			return p + 3;
+		}
+	return NULL;
+}
+
+static const char *take_clock(const char *p, struct date *d)
+{
+	p = take_number(p, 1, 2, &d->hour);
+	if (p == NULL || *p != ':')
+		return NULL;
+	p = take_number(p + 1, 2, 2, &d->minute);
+	if (p != NULL && *p == ':')
+		p = take_number(p + 1, 2, 2, &d->second);
+	d->has_time = true;
+	return p != NULL && d->hour <= 24 && d->minute <= 59 && d->second <= 60 ? p : NULL;
+}
+
+/* "+0100" or a name of one to five letters, known or not. */
+static const char *take_zone(const char *p, struct date *d)
+{
+	char word[8] = "";
+	size_t n;
+
+	if (p == NULL)
+		return NULL;
+	n = *p == '+' || *p == '-' ? 1 + strspn(p + 1, "0123456789") : 0;
+	while (n < 6 && (n == 0 || g_ascii_isalpha(p[0])) && g_ascii_isalpha(p[n]))
+		n++;
+	if (n == 0 || n > 5 || (!g_ascii_isalpha(*p) && n != 5))
+		return NULL;
+	memcpy(word, p, n);
+	if (*word == '+' || *word == '-' ? !read_numeric_zone(word, d) : !zone_of(word, &d->zone))
+		d->zone = 0;
+	return p + n;
+}
+
+static int64_t seconds_of(const struct date *d)
+{
+	return days_from_civil(d->year, d->month, d->day) * 86400 + d->hour * 3600 +
+	       d->minute * 60 + d->second - d->zone * 60;
+}
+
+/* RFC 5322 3.3 without its obsolete forms. */
+static bool read_standard(const char *p, struct date *d)
+{
+	int weekday;
+
+	p += strspn(p, " ");
+	if (g_ascii_isalpha(*p)) {
+		p = take_name(p, weekdays, &weekday);
+		p = p != NULL && *p == ',' ? skip_blanks(p + 1) : NULL;
+	}
+	p = skip_blanks(take_number(p, 1, 2, &d->day));
+	p = skip_blanks(take_name(p, months, &d->month));
+	p = skip_blanks(take_number(p, 4, 4, &d->year));
+	p = skip_blanks(take_clock(p, d));
+	if (p == NULL || (*p != '+' && *p != '-'))
+		return false;
+	p = take_zone(p, d);
+	return p != NULL && (*p == '\0' || *p == ' ') && d->day >= 1 && d->day <= 31 &&
+	       d->year >= 1;
+}
+
+/* What may stand between the clock and the year, and the year. */
+static const char *take_year(const char *p, struct date *d)
+{
+	const char *next, *zone;
+
+	while ((next = skip_blanks(p)) != NULL && (zone = take_zone(next, d)) != NULL)
+		p = zone;
+	return take_number(next, 4, 4, &d->year);
+}
+
+/* "Tue Nov 24 10:00[:00] [zone] 2026 [zone] [remote from host]" and nothing behind it. */
+static bool read_from_date(const char *p, struct date *d)
+{
+	const char *next;
+	int weekday;
+
+	p = take_name(p, weekdays, &weekday);
+	p = skip_blanks(p != NULL && *p == ',' ? p + 1 : p);
+	p = skip_blanks(take_name(p, months, &d->month));
+	p = skip_blanks(take_number(p, 1, 2, &d->day));
+	p = take_year(take_clock(p, d), d);
+	if (p == NULL || d->day < 1 || d->day > 31 || d->year < 1)
+		return false;
+	next = take_zone(skip_blanks(p), d);
+	p = next != NULL ? next : p;
+	next = skip_blanks(p);
+	if (next != NULL && g_str_has_prefix(next, "remote from ") && next[12] > ' ')
+		p = next + 12 + strcspn(next + 12, " \t");
+	return p[strspn(p, " \t")] == '\0';
+}
+
+bool bz_mime_parse_from_date(const char *line, int64_t *date)
+{
+	for (const char *p = line; (p = strchr(p, ' ')) != NULL; p++) {
+		struct date d = {0};
+
+		if (read_from_date(p + 1, &d)) {
+			*date = seconds_of(&d);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* --- words in any order
+ * ------------------------------------------------------------------------------ */
+
 /* Words without comments and commas. */
 static char *plain_words(const char *value)
 {
@@ -178,9 +320,17 @@ static char *plain_words(const char *value)
 bool bz_mime_parse_date(const char *value, int64_t *date, int *zone)
 {
 	struct date d = {0};
-	g_autofree char *words = plain_words(value);
-	g_auto(GStrv) list = g_strsplit(words, " ", 40);
+	g_autofree char *words = NULL;
+	g_auto(GStrv) list = NULL;
 
+	if (read_standard(value, &d)) {
+		*date = seconds_of(&d);
+		*zone = d.zone;
+		return true;
+	}
+	d = (struct date){0};
+	words = plain_words(value);
+	list = g_strsplit(words, " ", 40);
 	for (char **w = list; *w != NULL; w++)
 		if (**w != '\0')
 			read_word(*w, &d);
@@ -190,8 +340,7 @@ bool bz_mime_parse_date(const char *value, int64_t *date, int *zone)
 		d.hour += 12;
 	else if (d.am && d.hour == 12)
 		d.hour = 0;
-	*date = days_from_civil(d.year, d.month, d.day) * 86400 + d.hour * 3600 + d.minute * 60 +
-		d.second - d.zone * 60;
+	*date = seconds_of(&d);
 	*zone = d.zone;
 	return true;
 }

@@ -6,7 +6,13 @@
 #include <string.h>
 #include <time.h>
 
-enum { WIDTH_MAX = 100, TEXT_MAX = 5 << 20, HEADER_NAME = 9, ADDRESSES_SHOWN = 3 };
+enum {
+	WIDTH_MAX = 100,
+	TEXT_MAX = 5 << 20,
+	LINES_MAX = 200000,
+	HEADER_NAME = 9,
+	ADDRESSES_SHOWN = 3
+};
 
 /* --- the document -------------------------------------------------------------------------------- */
 
@@ -81,8 +87,12 @@ static size_t break_at(const char *text, int width)
 static void add_wrapped(struct bz_doc *doc, const char *text, int width, const char *prefix,
 	enum bz_role role)
 {
-	int rest = MAX(width - bz_text_width(prefix), 10);
+	int indent = bz_text_width(prefix), rest;
 	bool first = true;
+
+	if (indent > width / 2) /* a hostile depth of quotes would repeat itself for ever */
+		prefix = "", indent = 0;
+	rest = width - indent;
 
 	do {
 		size_t n = width > 0 ? break_at(text, first ? width : rest) : strlen(text);
@@ -135,6 +145,11 @@ static void add_body(struct bz_doc *doc, const char *text, int width)
 	bool signature = false;
 
 	for (char *line = clean, *next; line != NULL; line = next) {
+		if (doc->lines->len >= LINES_MAX) {
+			add_line(doc, g_strdup_printf("[%s]", _("shown: the first 200,000 lines")),
+				BZ_TEXT_WARN, 0);
+			break;
+		}
 		next = strchr(line, '\n');
 		if (next != NULL)
 			*next++ = '\0';
@@ -167,9 +182,11 @@ static void flow_line(struct flow *f, char *line, bool delsp)
 		line++;
 	len = strlen(line);
 	soft = len > 0 && line[len - 1] == ' ' && strcmp(line, "-- ") != 0;
-	if (f->open && level != f->level)
+	if (f->open && (level != f->level || strcmp(line, "-- ") == 0)) {
 		g_string_append_c(f->out, '\n');
-	if (!f->open || level != f->level) {
+		f->open = false;
+	}
+	if (!f->open) {
 		for (int i = 0; i < level; i++)
 			g_string_append_c(f->out, '>');
 		if (level > 0)
@@ -406,11 +423,13 @@ static void add_attachments(struct bz_doc *doc, const struct bz_message *m)
 	for (guint i = 0; i < m->parts->len; i++) {
 		const struct bz_part *p = g_ptr_array_index(m->parts, i);
 		g_autofree char *size = NULL, *name = NULL, *label = NULL, *text = NULL;
+		const char *shown;
 
 		if ((p->flags & BZ_PART_ATTACHMENT) == 0)
 			continue;
 		size = bz_lang_size(p->size);
-		name = bz_text_clean(p->filename, strlen(p->filename), 1024);
+		shown = p->filename[0] == '\0' && p->title != NULL ? p->title : p->filename;
+		name = bz_text_clean(shown, strlen(shown), 1024);
 		text = g_strdup_printf("%u %s  %s%s%s", ++n, name[0] != '\0' ? name : _("(no name)"),
 			p->type, p->size > 0 ? "  " : "", p->size > 0 ? size : "");
 		label = g_strdup(n == 1 ? _("Attached") : "");

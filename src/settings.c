@@ -42,8 +42,11 @@ static void account_free(void *account)
 struct bz_account *bz_account_for_file(const char *path)
 {
 	struct bz_account *a = g_new0(struct bz_account, 1);
-	g_autofree char *real = strcmp(path, "-") == 0 ? g_strdup("-") : g_canonicalize_filename(path, NULL);
-	g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, real, -1);
+	bool input = strcmp(path, "-") == 0;
+	g_autofree char *real = input ? g_strdup("-") : g_canonicalize_filename(path, NULL);
+	/* each standard input is another: two at once must not share their rows */
+	g_autofree char *key = input ? g_uuid_string_random() : g_strdup(real);
+	g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, key, -1);
 
 	a->protocol = BZ_PROTOCOL_FILE;
 	a->id = g_path_get_basename(real);
@@ -124,6 +127,10 @@ static char *read_file(const char *path, bool *private, struct bz_err *err)
 		g_string_append_len(text, piece, n);
 	explicit_bzero(piece, sizeof piece);
 	close(fd);
+	for (gsize i = 0; i < text->len;
+		i++) /* the text ends at its end: a NUL is told as a control */
+		if (text->str[i] == '\0')
+			text->str[i] = '\x01';
 	return g_string_free(text, FALSE);
 }
 

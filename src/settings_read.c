@@ -1,11 +1,15 @@
 /* Sections, keys and raw values line by line, each with its number; then what they mean. (GKeyFile
  * gives no line numbers and merges duplicates without a word, so it would only read again.) */
 #include "src/lang.h"
+#include "src/nearest.h"
 #include "src/paths.h"
 #include "src/secret.h"
 #include "src/settings_private.h"
 
+#include <gio/gio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct key {
 	int line;
@@ -45,52 +49,13 @@ static void section_free(void *data)
 	g_free(s);
 }
 
-/* --- the nearest known name ------------------------------------------------------------------------ */
-
-static size_t distance(const char *a, const char *b)
-{
-	size_t n = strlen(b), row[64];
-
-	if (n >= G_N_ELEMENTS(row) || strlen(a) >= G_N_ELEMENTS(row))
-		return 99;
-	for (size_t j = 0; j <= n; j++)
-		row[j] = j;
-	for (size_t i = 1; a[i - 1] != '\0'; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= n; j++) {
-			size_t cost = diagonal + (g_ascii_tolower(a[i - 1]) != g_ascii_tolower(b[j - 1]));
-
-			diagonal = row[j];
-			row[j] = MIN(cost, MIN(row[j], row[j - 1]) + 1);
-		}
-	}
-	return row[n];
-}
-
-static const char *nearest(const char *word, const char *const *names)
-{
-	const char *best = NULL;
-	size_t least = 99;
-
-	for (; *names != NULL; names++) {
-		size_t d = distance(word, *names);
-
-		if (word[0] != '\0' && g_str_has_prefix(*names, word))
-			d = 1;
-		if (d < least) {
-			least = d;
-			best = *names;
-		}
-	}
-	return least <= MAX(2, strlen(word) / 2) ? best : NULL;
-}
+/* --- faults ------------------------------------------------------------------------------------
+ */
 
 static void suggest(
 	struct bz_reading *r, int line, char *text, const char *word, const char *const *names)
 {
-	const char *near = nearest(word, names);
+	const char *near = bz_nearest(word, names);
 
 	if (near != NULL)
 		bz_problem_add(r, line, _("%s; did you mean \"%s\"?"), text, near);
@@ -218,7 +183,7 @@ static char *path_of(const struct section *s, const char *name)
 	if (value == NULL)
 		return NULL;
 	if (g_str_has_prefix(value, "~/"))
-		return g_build_filename(g_get_home_dir(), value + 2, NULL);
+		return g_canonicalize_filename(value + 2, g_get_home_dir());
 	return g_canonicalize_filename(value, g_get_home_dir());
 }
 
@@ -276,6 +241,8 @@ static bool split_server(const char *value, char **host, uint16_t *port)
 			return false;
 		*host = g_strndup(value + 1, (gsize)(close - value - 1));
 		rest = close + 1;
+		if (strchr(*host, ':') == NULL || !g_hostname_is_ip_address(*host))
+			return false;
 	} else {
 		size_t len = strcspn(value, ":");
 
@@ -292,10 +259,24 @@ static bool split_server(const char *value, char **host, uint16_t *port)
 	return true;
 }
 
+/* An address of this computer, not a name that begins like one. */
 static bool is_loopback(const char *host)
 {
-	return g_ascii_strcasecmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
-		g_str_has_prefix(host, "127.");
+	g_autoptr(GInetAddress) address = g_inet_address_new_from_string(host);
+
+	return g_ascii_strcasecmp(host, "localhost") == 0 ||
+	       (address != NULL && g_inet_address_get_is_loopback(address));
+}
+
+static void bad_server(struct bz_reading *r, const struct key *k)
+{
+	if (g_hostname_is_ip_address(k->value)) /* IPv6, or it would have been taken */
+		bz_problem_add(r, k->line,
+			_("\"%s\": write \"%s = [%s]\", an IPv6 address stands in brackets"),
+			k->value, k->name, k->value);
+	else
+		bz_problem_add(
+			r, k->line, _("\"%s\" is no server; write HOST or HOST:PORT"), k->value);
 }
 
 static void read_server(struct bz_reading *r, const struct section *s, struct bz_account *a)
@@ -311,13 +292,12 @@ static void read_server(struct bz_reading *r, const struct section *s, struct bz
 		bz_problem_add(r, s->line, _("account \"%s\" names no server; add: server = HOST"),
 			s->account);
 	else if (!split_server(k->value, &a->host, &a->port))
-		bz_problem_add(r, k->line, _("\"%s\" is no server; write HOST or HOST:PORT"), k->value);
+		bad_server(r, k);
 	else if (a->security == BZ_SECURITY_NONE && !is_loopback(a->host))
 		bz_problem_add(r, find(s, "security")->line,
 			_("\"security = none\" is for servers on this computer only"));
 	if (smtp != NULL && !split_server(smtp, &smtp_host, &smtp_port))
-		bz_problem_add(r, find(s, "smtp")->line,
-			_("\"%s\" is no server; write HOST or HOST:PORT"), smtp);
+		bad_server(r, find(s, "smtp"));
 }
 
 static void read_password(struct bz_reading *r, const struct section *s, struct bz_account *a)
@@ -403,13 +383,32 @@ static char *safe_dirname(const struct bz_reading *r, const char *id)
 	return g_string_free(out, FALSE);
 }
 
+/* The path with the links of its folder followed: the file itself may not be there yet. */
+static char *resolved(const char *path)
+{
+	g_autofree char *dir = g_path_get_dirname(path), *name = g_path_get_basename(path);
+	g_autofree char *real = realpath(dir, NULL); /* GLib's g_free is free */
+
+	return g_build_filename(real != NULL ? real : dir, name, NULL);
+}
+
+static bool is_same_mbox(const char *one, const char *other)
+{
+	g_autofree char *a = resolved(one), *b = resolved(other);
+	struct stat x, y;
+
+	if (strcmp(a, b) == 0)
+		return true;
+	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 static void check_mboxes(struct bz_reading *r, const struct section *s, const struct bz_account *a)
 {
 	for (guint i = 0; i < r->settings->accounts->len && a->mbox != NULL; i++) {
 		const struct bz_account *old = g_ptr_array_index(r->settings->accounts, i);
 		const struct key *k = find(s, "mbox");
 
-		if (old->mbox != NULL && strcmp(old->mbox, a->mbox) == 0)
+		if (old->mbox != NULL && is_same_mbox(old->mbox, a->mbox))
 			bz_problem_add(r, k != NULL ? k->line : s->line,
 				_("accounts \"%s\" and \"%s\" have the same mbox"), old->id, a->id);
 	}
@@ -435,8 +434,10 @@ static void read_account(struct bz_reading *r, const struct section *s)
 	read_server(r, s, a);
 	read_user(r, s, a);
 	read_password(r, s, a);
-	read_local(r, s, a);
-	check_mboxes(r, s, a);
+	if (protocol >= 0) {
+		read_local(r, s, a);
+		check_mboxes(r, s, a);
+	}
 	g_ptr_array_add(r->settings->accounts, a);
 }
 
@@ -448,20 +449,32 @@ static void read_buzon(struct bz_reading *r, const struct section *s)
 	int language = choice(r, s, "language", languages, -1);
 
 	check_names(r, s, buzon_keys);
+	g_free(r->settings->language); /* of a section twice there, a fault told already */
+	g_free(r->settings->log);
 	r->settings->language = language >= 0 ? g_strdup(languages[language]) : NULL;
 	r->settings->theme = (enum bz_theme)choice_or_first(r, s, "theme", themes);
 	r->settings->glyphs = (enum bz_glyphs)choice_or_first(r, s, "glyphs", glyphs);
 	r->settings->log = path_of(s, "log");
 }
 
+static int line_of(const char *text, const char *place)
+{
+	int line = 1;
+
+	for (const char *p = text; p < place; p++)
+		line += *p == '\n';
+	return line;
+}
+
 void bz_settings_read(struct bz_reading *r, const char *text)
 {
 	GPtrArray *sections;
+	const char *bad;
 
 	if (g_str_has_prefix(text, "\xef\xbb\xbf"))
 		text += 3;
-	if (!g_utf8_validate(text, -1, NULL)) {
-		bz_problem_add(r, 1, _("this file is not UTF-8"));
+	if (!g_utf8_validate(text, -1, &bad)) {
+		bz_problem_add(r, line_of(text, bad), _("this line is not UTF-8"));
 		return;
 	}
 	sections = read_lines(r, text);

@@ -60,6 +60,8 @@ static const char *const sql[STMT_COUNT_] = {
 	[STMT_CLEAR] = "DELETE FROM message WHERE folder=?",
 	[STMT_BY_UID] = "SELECT " ROW_COLUMNS " FROM message WHERE folder=? AND uid=?",
 	[STMT_BY_ROW] = "SELECT " ROW_COLUMNS " FROM message WHERE id=?",
+	[STMT_NEWEST] =
+		"SELECT " ROW_COLUMNS " FROM message WHERE folder=? ORDER BY pos DESC LIMIT 1",
 	[STMT_IDS] = "SELECT id FROM message WHERE folder=? ORDER BY pos DESC, id DESC",
 	[STMT_UIDS] = "SELECT uid FROM message WHERE folder=? AND uid BETWEEN ? AND ? ORDER BY uid",
 	[STMT_COUNT] = "SELECT count(*), (SELECT count(*) FROM message WHERE folder=?1 AND"
@@ -123,16 +125,30 @@ sqlite3_stmt *bz_store_stmt(struct bz_store *store, enum bz_stmt which, struct b
 	return *slot;
 }
 
+static bool is_damage(int reason)
+{
+	return (reason & 0xff) == SQLITE_CORRUPT || (reason & 0xff) == SQLITE_NOTADB;
+}
+
+/* A damaged cache tells so, and is removed when it is closed: the next one is made anew. */
+static int cache_fail(struct bz_store *store, struct bz_err *err)
+{
+	store->damaged = store->damaged || is_damage(sqlite3_errcode(store->cache));
+	return bz_store_fail(store->cache, err);
+}
+
 int bz_store_run(struct bz_store *store, sqlite3_stmt *stmt, struct bz_err *err)
 {
 	int rc;
 
-	(void)store;
 	do
 		rc = sqlite3_step(stmt);
 	while (rc == SQLITE_ROW);
 	if (rc != SQLITE_DONE) {
-		bz_store_fail(sqlite3_db_handle(stmt), err);
+		if (sqlite3_db_handle(stmt) == store->cache)
+			cache_fail(store, err);
+		else
+			bz_store_fail(store->state, err);
 		sqlite3_reset(stmt);
 		return -1;
 	}
@@ -174,7 +190,9 @@ static int make_private(const char *path, struct bz_err *err)
 	return 0;
 }
 
-static sqlite3 *open_db(const char *path, bool reader, const char *sync, struct bz_err *err)
+/* *reason: SQLite's, when it was SQLite that refused. */
+static sqlite3 *open_db(
+	const char *path, bool reader, const char *sync, int *reason, struct bz_err *err)
 {
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
 	sqlite3 *db = NULL;
@@ -183,6 +201,7 @@ static sqlite3 *open_db(const char *path, bool reader, const char *sync, struct 
 	if (!reader && make_private(path, err) != 0)
 		return NULL;
 	if (sqlite3_open_v2(path, &db, flags, NULL) != SQLITE_OK) {
+		*reason = db != NULL ? sqlite3_errcode(db) : SQLITE_NOMEM;
 		bz_store_fail(db, err);
 		sqlite3_close(db);
 		return NULL;
@@ -192,13 +211,15 @@ static sqlite3 *open_db(const char *path, bool reader, const char *sync, struct 
 				  "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-2000;%s",
 		on_network(path) ? "DELETE" : "WAL", sync, reader ? "PRAGMA query_only=1;" : "");
 	if (bz_store_exec(db, pragmas, err) != 0) {
+		*reason = sqlite3_errcode(db);
 		sqlite3_close(db);
 		return NULL;
 	}
 	return db;
 }
 
-static int user_version(sqlite3 *db)
+/* -1 with SQLite's reason when it cannot be read. */
+static int user_version(sqlite3 *db, int *reason)
 {
 	sqlite3_stmt *stmt = NULL;
 	int version = -1;
@@ -206,6 +227,8 @@ static int user_version(sqlite3 *db)
 	if (sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &stmt, NULL) == SQLITE_OK &&
 		sqlite3_step(stmt) == SQLITE_ROW)
 		version = sqlite3_column_int(stmt, 0);
+	else
+		*reason = sqlite3_errcode(db);
 	sqlite3_finalize(stmt);
 	return version;
 }
@@ -219,7 +242,7 @@ static int make_schema(sqlite3 *db, const char *schema, int version, struct bz_e
 		return 0;
 	sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
 	/* another process may have been faster */
-	return user_version(db) == version ? 0 : -1;
+	return user_version(db, &(int){0}) == version ? 0 : -1;
 }
 
 static void unlink_db(const char *path)
@@ -233,15 +256,23 @@ static void unlink_db(const char *path)
 	}
 }
 
-/* The cache may be lost at any time: what is not ours or not whole is made anew. */
+/* The cache may be lost at any time: what is not ours or not whole is made anew. What is only in
+ * use, or on a disk that gives errors, is not: another buzon may be at work with it. */
 static sqlite3 *open_cache(const char *path, bool reader, struct bz_err *err)
 {
 	for (int attempt = 0; attempt < 2; attempt++) {
-		sqlite3 *db = open_db(path, reader, "NORMAL", attempt == 0 ? NULL : err);
-		int version = db != NULL ? user_version(db) : -1;
+		int reason = SQLITE_OK;
+		sqlite3 *db = open_db(path, reader, "NORMAL", &reason, err);
+		int version = db != NULL ? user_version(db, &reason) : -1;
 
 		if (version == CACHE_VERSION)
 			return db;
+		if (version < 0 && !is_damage(reason)) {
+			if (db != NULL)
+				bz_store_fail(db, err);
+			sqlite3_close(db);
+			return NULL;
+		}
 		if (reader) {
 			sqlite3_close(db);
 			bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_IO, _("Cannot read %s."), path);
@@ -249,7 +280,11 @@ static sqlite3 *open_cache(const char *path, bool reader, struct bz_err *err)
 		}
 		if (version == 0 && make_schema(db, cache_schema, CACHE_VERSION, err) == 0)
 			return db;
+		reason = version == 0 ? sqlite3_errcode(db) : SQLITE_CORRUPT;
 		sqlite3_close(db);
+		if (!is_damage(reason) &&
+			reason != SQLITE_ERROR) /* ERROR: tables of something else */
+			return NULL;
 		unlink_db(path);
 	}
 	return NULL;
@@ -257,12 +292,15 @@ static sqlite3 *open_cache(const char *path, bool reader, struct bz_err *err)
 
 static sqlite3 *open_state(const char *path, struct bz_err *err)
 {
-	sqlite3 *db = open_db(path, false, "FULL", err);
-	int version;
+	int version, reason = SQLITE_OK;
+	sqlite3 *db = open_db(path, false, "FULL", &reason, err);
 
+	if (db == NULL && is_damage(reason))
+		bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_IO, _("%s is damaged; it stays as it is."),
+			path);
 	if (db == NULL)
 		return NULL;
-	version = user_version(db);
+	version = user_version(db, &reason);
 	if (version == BZ_STORE_STATE_VERSION)
 		return db;
 	if (version == 0 && make_schema(db, bz_store_state_schema, BZ_STORE_STATE_VERSION, err) == 0)
@@ -276,11 +314,22 @@ static sqlite3 *open_state(const char *path, struct bz_err *err)
 	return NULL;
 }
 
+/* Statistics of memory that nobody reads cost a lock at each allocation: a tenth of a walk over an
+ * mbox. */
+static void *without_statistics(void *unused)
+{
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	return unused;
+}
+
 struct bz_store *bz_store_open(const char *cache_path, const char *state_path,
 	enum bz_store_mode mode, struct bz_err *err)
 {
+	static GOnce once = G_ONCE_INIT;
 	struct bz_store *store = g_new0(struct bz_store, 1);
 
+	g_once(&once, without_statistics, NULL);
+	store->mode = mode;
 	store->cache = open_cache(cache_path, mode == BZ_STORE_READER, err);
 	if (store->cache != NULL && state_path != NULL && mode == BZ_STORE_OWNER)
 		store->state = open_state(state_path, err);
@@ -295,12 +344,18 @@ struct bz_store *bz_store_open(const char *cache_path, const char *state_path,
 
 void bz_store_close(struct bz_store **store)
 {
+	g_autofree char *damaged = NULL;
+
 	if (*store == NULL)
 		return;
+	if ((*store)->damaged && (*store)->mode == BZ_STORE_OWNER)
+		damaged = g_strdup(sqlite3_db_filename((*store)->cache, "main"));
 	for (size_t i = 0; i < STMT_COUNT_; i++)
 		sqlite3_finalize((*store)->stmts[i]);
 	sqlite3_close((*store)->cache);
 	sqlite3_close((*store)->state);
+	if (damaged != NULL)
+		unlink_db(damaged);
 	g_free(*store);
 	*store = NULL;
 }
@@ -358,7 +413,7 @@ static int one_folder(
 	if (rc == SQLITE_ROW)
 		read_folder(stmt, out);
 	else if (rc != SQLITE_DONE)
-		bz_store_fail(store->cache, err);
+		cache_fail(store, err);
 	sqlite3_reset(stmt);
 	return rc == SQLITE_ROW ? 0 : rc == SQLITE_DONE ? 1 : -1;
 }
@@ -424,7 +479,7 @@ int bz_store_folder_put(struct bz_store *store, struct bz_folder *folder, struct
 	if (rc == SQLITE_ROW)
 		folder->id = (uint32_t)sqlite3_column_int64(stmt, 0);
 	else
-		bz_store_fail(store->cache, err);
+		cache_fail(store, err);
 	sqlite3_reset(stmt);
 	return rc == SQLITE_ROW ? 0 : -1;
 }
@@ -446,7 +501,7 @@ GPtrArray *bz_store_folders(struct bz_store *store, struct bz_err *err)
 	}
 	sqlite3_reset(stmt);
 	if (rc != SQLITE_DONE) {
-		bz_store_fail(store->cache, err);
+		cache_fail(store, err);
 		g_ptr_array_unref(folders);
 		return NULL;
 	}
@@ -529,8 +584,9 @@ int bz_store_put(struct bz_store *store, struct bz_summary *row, struct bz_err *
 	if (rc == SQLITE_ROW)
 		row->row = (uint32_t)sqlite3_column_int64(stmt, 0);
 	else
-		bz_store_fail(store->cache, err);
-	sqlite3_reset(stmt);
+		cache_fail(store, err);
+	if (sqlite3_reset(stmt) != SQLITE_OK && rc == SQLITE_ROW) /* the commit failed */
+		rc = (cache_fail(store, err), SQLITE_ERROR);
 	sqlite3_clear_bindings(stmt);
 	return rc == SQLITE_ROW ? 0 : -1;
 }
@@ -567,7 +623,7 @@ static int one_row(
 	if (rc == SQLITE_ROW)
 		read_row(stmt, out);
 	else if (rc != SQLITE_DONE)
-		bz_store_fail(store->cache, err);
+		cache_fail(store, err);
 	sqlite3_reset(stmt);
 	return rc == SQLITE_ROW ? 0 : rc == SQLITE_DONE ? 1 : -1;
 }
@@ -581,6 +637,17 @@ int bz_store_by_uid(struct bz_store *store, uint32_t folder, uint32_t uid, struc
 		return -1;
 	sqlite3_bind_int64(stmt, 1, folder);
 	sqlite3_bind_int64(stmt, 2, uid);
+	return one_row(store, stmt, out, err);
+}
+
+int bz_store_newest(
+	struct bz_store *store, uint32_t folder, struct bz_summary *out, struct bz_err *err)
+{
+	sqlite3_stmt *stmt = bz_store_stmt(store, STMT_NEWEST, err);
+
+	if (stmt == NULL)
+		return -1;
+	sqlite3_bind_int64(stmt, 1, folder);
 	return one_row(store, stmt, out, err);
 }
 
@@ -629,7 +696,7 @@ static int collect(struct bz_store *store, sqlite3_stmt *stmt, GArray *out, stru
 		g_array_append_val(out, value);
 	}
 	sqlite3_reset(stmt);
-	return rc == SQLITE_DONE ? 0 : bz_store_fail(store->cache, err);
+	return rc == SQLITE_DONE ? 0 : cache_fail(store, err);
 }
 
 int bz_store_ids(struct bz_store *store, uint32_t folder, GArray *ids, struct bz_err *err)
@@ -669,7 +736,7 @@ int bz_store_count(struct bz_store *store, uint32_t folder, uint32_t *known, uin
 		*known = (uint32_t)sqlite3_column_int64(stmt, 0);
 		*unseen = (uint32_t)sqlite3_column_int64(stmt, 1);
 	} else {
-		bz_store_fail(store->cache, err);
+		cache_fail(store, err);
 	}
 	sqlite3_reset(stmt);
 	return rc == SQLITE_ROW ? 0 : -1;

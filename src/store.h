@@ -14,8 +14,10 @@ struct bz_store;
 enum bz_store_mode { BZ_STORE_OWNER, BZ_STORE_READER };
 
 /* cache_path: cache.db, made anew when missing, damaged or of another schema version.
- * state_path: state.db (synchronous=FULL), or NULL for a FILE, which has none; a damaged or newer one
- * is an error, never replaced. Parent folders must exist. Files are 0600. READER: cache only. */
+ * state_path: state.db (synchronous=FULL), or NULL for a FILE, which has none; a damaged or newer
+ * one is an error, never replaced. So is a cache that is locked or cannot be read. One found
+ * damaged inside later is made anew at the next opening. Parent folders must exist. Files are 0600.
+ * READER: cache only. */
 struct bz_store *bz_store_open(const char *cache_path, const char *state_path,
 	enum bz_store_mode mode, struct bz_err *err);
 void bz_store_close(struct bz_store **store);
@@ -54,6 +56,9 @@ int bz_store_clear_folder(struct bz_store *store, uint32_t folder, struct bz_err
 /* 0 found, 1 absent, -1. */
 int bz_store_by_uid(struct bz_store *store, uint32_t folder, uint32_t uid, struct bz_summary *out,
 	struct bz_err *err);
+/* The row of the greatest pos; 0 found, 1 absent, -1. */
+int bz_store_newest(
+	struct bz_store *store, uint32_t folder, struct bz_summary *out, struct bz_err *err);
 /* Row ids newest (greatest pos) first into ids (guint32), appended. At 1,000,000 rows 0.1 s. */
 int bz_store_ids(struct bz_store *store, uint32_t folder, GArray *ids, struct bz_err *err);
 /* UIDs ascending into uids (guint32), appended; low..high inclusive (0, UINT32_MAX = all). */
@@ -110,6 +115,11 @@ struct bz_intent {
 };
 void bz_intent_clear(struct bz_intent *intent);
 
+/* Group adoptions and flags of state.db: one durable commit for all between the two. keep false
+ * rolls back and returns -1. Nothing happens where there is no state.db. */
+int bz_store_state_begin(struct bz_store *store, struct bz_err *err);
+int bz_store_state_end(struct bz_store *store, bool keep, struct bz_err *err);
+
 /* Is this UIDL in the ledger (any state)? 1 yes, 0 no, -1. */
 int bz_store_ledger_has(struct bz_store *store, const char *uidl, struct bz_err *err);
 /* Note that these UIDLs were listed now (last_listed). */
@@ -120,7 +130,8 @@ int bz_store_intent_put(struct bz_store *store, const struct bz_intent *intent, 
 /* 0 an intent is pending (into *out), 1 none, -1. */
 int bz_store_intent_get(struct bz_store *store, struct bz_intent *out, struct bz_err *err);
 /* One transaction: a local and a ledger row for each of the first n items of intent (uids[i] is set
- * to the new local uid), and the intent goes. n may be less than the whole batch. */
+ * to the new local uid, or stays as it was when the UIDL is known already), and the intent goes. n
+ * may be less than the whole batch. */
 int bz_store_intent_done(struct bz_store *store, const struct bz_intent *intent, size_t n,
 	int64_t now, uint32_t *uids, struct bz_err *err);
 /* Local rows with this digest, oldest uid first, into GArray of struct bz_local (appended). */

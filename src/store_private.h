@@ -20,6 +20,7 @@ enum bz_stmt {
 	STMT_CLEAR,
 	STMT_BY_UID,
 	STMT_BY_ROW,
+	STMT_NEWEST,
 	STMT_IDS,
 	STMT_UIDS,
 	STMT_COUNT,
@@ -50,6 +51,8 @@ struct bz_store {
 	sqlite3 *state; /* NULL: a FILE or a READER */
 	sqlite3_stmt *stmts[STMT_COUNT_];
 	int64_t data_version;
+	enum bz_store_mode mode;
+	bool damaged; /* the cache; gone after closing */
 };
 
 /* The statement, prepared at its first use and reset; NULL with err when SQLite refuses. */

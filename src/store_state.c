@@ -74,6 +74,18 @@ static int end(struct bz_store *store, int rc, struct bz_err *err)
 	return -1;
 }
 
+int bz_store_state_begin(struct bz_store *store, struct bz_err *err)
+{
+	return store->state != NULL ? begin(store, err) : 0;
+}
+
+int bz_store_state_end(struct bz_store *store, bool keep, struct bz_err *err)
+{
+	if (store->state == NULL || sqlite3_get_autocommit(store->state))
+		return keep ? 0 : -1;
+	return end(store, keep ? 0 : -1, err);
+}
+
 int bz_store_ledger_has(struct bz_store *store, const char *uidl, struct bz_err *err)
 {
 	sqlite3_stmt *stmt = bz_store_stmt(store, STMT_LEDGER_HAS, err);
@@ -244,6 +256,12 @@ static int adopt_items(struct bz_store *store, const struct bz_intent *intent, s
 		const struct bz_intent_item *item =
 			&g_array_index(intent->items, struct bz_intent_item, i);
 
+		int known = bz_store_ledger_has(store, item->uidl, err);
+
+		if (known < 0)
+			return -1;
+		if (known > 0)
+			continue;
 		if (insert_local(store, item->digest, 0, &uids[i], err) != 0 ||
 			insert_ledger(store, item, uids[i], now, err) != 0)
 			return -1;

@@ -157,8 +157,10 @@ static bool put_sequence(struct cleaner *c, gunichar ch)
 		c->after_joiner = true;
 		return true;
 	}
-	if (c->after_joiner && is_emoji(ch))
+	if (c->after_joiner && is_emoji(ch)) {
+		c->after_joiner = false;
 		return true;
+	}
 	if (ch >= 0x1f1e6 && ch <= 0x1f1ff) {
 		put_cells(c, 'A' + (ch - 0x1f1e6), 1);
 		return true;
@@ -196,7 +198,7 @@ static char *clean(const char *bytes, size_t len, bool lines)
 {
 	struct cleaner c = {
 		.out = g_string_sized_new(len + 16), .lines = lines, .line_start = true};
-	const char *p = bytes, *end = bytes + len;
+	const char *p = len > 0 ? bytes : "", *end = p + len;
 
 	while (p < end) {
 		gunichar ch;

@@ -2,13 +2,13 @@
 #include "net/guard.h"
 #include "net/imap_box.h"
 #include "src/mime.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum { INPUT_MAX = 64 << 10, RESPONSES_MAX = 200 };
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 const char *__lsan_default_suppressions(void);
 
 /* libetpan 1.9.4 loses a few bytes where a section does not parse; the limits of a command bound them. */
@@ -65,6 +65,14 @@ static void look_at(const struct imap_resp *r)
 		(void)imap_code_number(r->code, "UIDVALIDITY");
 }
 
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	bz_mime_init();
+	return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	int fd = pipe_of(data, size);
@@ -76,7 +84,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (stream == NULL)
 		return 0;
-	bz_mime_init();
 	guard = bz_guard_new(stream);
 	parser = imap_parser_new();
 	for (int i = 0; i < RESPONSES_MAX; i++) {

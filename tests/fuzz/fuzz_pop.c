@@ -1,6 +1,7 @@
 /* What a POP3 server may send: a status line, a body with its dots, and so on. The first byte says how
  * long the pieces are in which the bytes come. */
 #include "net/guard.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,8 +9,6 @@
 #include <unistd.h>
 
 enum { INPUT_MAX = 16 << 10, TURNS_MAX = 50 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct talk {
 	struct bz_stream *stream;
@@ -96,6 +95,13 @@ static void read_all(struct talk *t, const char *bytes, size_t n)
 			break;
 		at = (size_t)next;
 	}
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -4,6 +4,8 @@
 #include "src/deliver.h"
 #include "src/mbox.h"
 
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 struct fixture {
@@ -193,6 +195,112 @@ static void foreign_mail_is_never_cut(void **state)
 	g_byte_array_unref(bytes);
 }
 
+/* The same behind a short fragment: the file is not yet as long as the whole batch would have made
+ * it. */
+static void foreign_mail_behind_a_short_fragment_is_never_cut(void **state)
+{
+	static const char *const foreign[] = {
+		"From eva@example.org Tue Nov  3 10:00:00 2020\nSubject: foreign\n\nhi\n\n",
+		"\n\nFrom eva@example.org Tue Nov  3 10:00:00 2020\r\nSubject: "
+		"foreign\r\n\r\nhi\r\n\r\n"};
+
+	(void)state;
+	for (size_t i = 0; i < G_N_ELEMENTS(foreign); i++)
+		for (guint torn = 0; torn < 200; torn += 33) {
+			GByteArray *bytes = g_byte_array_new();
+			g_autofree char *text = NULL;
+			struct fixture *f;
+			void *fresh;
+			bool changed;
+
+			assert_int_equal(setup(&fresh), 0);
+			f = fresh;
+			deliver(f, 1, 1);
+			make_intent(f, 2, 9, bytes);
+			append(f->mbox, bytes->data, torn);
+			append(f->mbox, foreign[i], strlen(foreign[i]));
+			assert_int_equal(
+				bz_deliver_recover(f->store, f->mbox, &changed, NULL, NULL), 0);
+			assert_true(g_file_get_contents(f->mbox, &text, NULL, NULL));
+			assert_non_null(strstr(text, "Subject: foreign"));
+			deliver(f, 1, 9);
+			assert_int_equal(bz_store_ledger_has(f->store, "uid-9", NULL), 1);
+			g_byte_array_unref(bytes);
+			teardown(&fresh);
+		}
+}
+
+/* A file that may not grow (EFBIG, as ENOSPC on a full disk): cut back, nothing in the ledger, and
+ * it comes whole once there is room. */
+static void a_full_disk_leaves_the_mbox_as_it_was(void **state)
+{
+	struct fixture *f = *state;
+	struct bz_deliver_item items[] = {item_of(2), item_of(3)};
+	struct rlimit old, tight = {600 << 10, 600 << 10};
+	g_autofree char *body = g_strnfill(700 << 10, 'x');
+	char *text = g_strdup_printf("Subject: 3\n\n%s\n", body);
+	struct bz_err err = {0};
+	struct stat before, after;
+	struct bz_intent intent;
+
+	deliver(f, 1, 1);
+	g_bytes_unref(items[1].message);
+	items[1].message = g_bytes_new_take(text, strlen(text));
+	assert_int_equal(stat(f->mbox, &before), 0);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	tight.rlim_max = old.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+	assert_int_equal(bz_deliver(f->store, f->mbox, items, 2, 1604397600, NULL, &err), -1);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	assert_int_equal(err.code, BZ_CODE_DISK_FULL);
+	assert_int_equal(stat(f->mbox, &after), 0);
+	assert_int_equal(before.st_size, after.st_size);
+	assert_int_equal(bz_store_intent_get(f->store, &intent, NULL), 1);
+	assert_int_equal(bz_store_ledger_has(f->store, "uid-2", NULL), 0);
+	assert_int_equal(bz_deliver(f->store, f->mbox, items, 2, 1604397600, NULL, &err), 0);
+	assert_int_equal(count_messages(f->mbox), 3);
+	for (int i = 0; i < 2; i++)
+		g_bytes_unref(items[i].message);
+}
+
+/* RFC 1939 wants them unique; a server that lists one twice must not stop the account for ever. */
+static void a_uidl_listed_twice_is_one_message(void **state)
+{
+	struct fixture *f = *state;
+	struct bz_deliver_item items[] = {item_of(1), item_of(2), item_of(1)};
+	struct bz_err err = {0};
+	bool changed;
+
+	if (bz_deliver(f->store, f->mbox, items, 3, 1604397600, NULL, &err) != 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(count_messages(f->mbox), 2);
+	assert_int_equal(locals(f), 2);
+	assert_int_equal(items[2].uid, 0);
+	assert_int_equal(bz_deliver_recover(f->store, f->mbox, &changed, NULL, NULL), 0);
+	deliver(f, 3, 3);
+	for (int i = 0; i < 3; i++)
+		g_bytes_unref(items[i].message);
+}
+
+/* An intent whose messages are in the ledger already (another program's copy of state.db, say). */
+static void recovery_gets_over_a_known_uidl(void **state)
+{
+	struct fixture *f = *state;
+	GByteArray *bytes = g_byte_array_new();
+	struct bz_err err = {0};
+	bool changed;
+
+	deliver(f, 1, 2);
+	make_intent(f, 2, 3, bytes);
+	append(f->mbox, bytes->data, bytes->len);
+	if (bz_deliver_recover(f->store, f->mbox, &changed, NULL, &err) != 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(bz_store_ledger_has(f->store, "uid-3", NULL), 1);
+	deliver(f, 4, 4);
+	g_byte_array_unref(bytes);
+}
+
 static void the_file_is_private(void **state)
 {
 	struct fixture *f = *state;
@@ -211,6 +319,10 @@ int main(void)
 		CASE(nothing_comes_twice),
 		CASE(a_crash_at_any_byte_is_put_right),
 		CASE(foreign_mail_is_never_cut),
+		CASE(foreign_mail_behind_a_short_fragment_is_never_cut),
+		CASE(a_uidl_listed_twice_is_one_message),
+		CASE(a_full_disk_leaves_the_mbox_as_it_was),
+		CASE(recovery_gets_over_a_known_uidl),
 		CASE(the_file_is_private),
 	};
 

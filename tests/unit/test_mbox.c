@@ -38,9 +38,13 @@ static void from_lines_need_a_date(void **state)
 {
 	static const char *const yes[] = {"From ana@example.org Mon Jan 15 10:00:00 2024",
 		"From - Mon Jan 15 10:00:00 2024", "From x Mon Jan 15 10:00 CET 2024",
-		"From x Mon Jan 15 10:00:00 +0100 2024",
+		"From x Mon Jan 15 10:00:00 +0100 2024", "From x Mon, Jan 15 10:00:00 2024 +0100",
+		"From x Mon Jan 15 10:00 MET DST 2024", "From - Mon Jan 15 10:00:00 2024 \t",
 		"From a!b Mon Jan  5 10:00:00 2024 remote from host"};
 	static const char *const no[] = {"From here to Monday", "From x", "From x Mon Jan 15 2024",
+		"From us, Mon Jan 15 notes: x 2024",
+		"From x Mon Jan 15 10:00:00 2024 we all went home", "From x Mon Jan 15 10 2024",
+		"From x Mon Jan 15 10:00:00 20244", "From x Mon Foo 15 10:00:00 2024",
 		"from x Mon Jan 15 10:00:00 2024", "From: ana Mon Jan 15 10:00:00 2024"};
 
 	(void)state;
@@ -53,7 +57,8 @@ static void from_lines_need_a_date(void **state)
 static void stored_messages_come_back_as_they_were(void **state)
 {
 	static const char *const messages[] = {"Subject: a\n\nFrom here\n>From there\n>>From\n\n\n",
-		"Subject: b\r\n\r\nline\r\nFrom x\r\n", "Subject: no end", "", "\n", "A: b\n\n\n.\n"};
+		"Subject: b\r\n\r\nline\r\nFrom x\r\n", "Subject: no end", "", "\n",
+		"X-Keywords: one\n two\nSubject: c\nStatus: RO\n and more\n\nx\n", "A: b\n\n\n.\n"};
 
 	(void)state;
 	for (size_t i = 0; i < G_N_ELEMENTS(messages); i++) {
@@ -156,6 +161,22 @@ static void a_dead_owners_dotlock_is_removed(void **state)
 	lock = bz_mbox_lock_open(path, true, 500, NULL, NULL);
 	assert_non_null(lock);
 	bz_mbox_lock_close(&lock);
+	check_remove_dir(dir);
+}
+
+/* The number names a process of another computer: only time makes that lock stale. */
+static void a_dotlock_of_another_host_is_waited_for(void **state)
+{
+	g_autofree char *dir = check_temp_dir();
+	g_autofree char *path = g_build_filename(dir, "mbox", NULL);
+	g_autofree char *dot = g_strconcat(path, ".lock", NULL);
+	struct bz_err err = {0};
+
+	(void)state;
+	assert_true(g_file_set_contents(dot, "4194303:other.example.org", -1, NULL));
+	assert_null(bz_mbox_lock_open(path, true, 200, NULL, &err));
+	assert_int_equal(err.code, BZ_CODE_LOCKED);
+	assert_true(g_file_test(dot, G_FILE_TEST_EXISTS));
 	check_remove_dir(dir);
 }
 
@@ -265,6 +286,7 @@ int main(void)
 		cmocka_unit_test(messages_at_the_edge_of_a_piece_are_found),
 		cmocka_unit_test(a_second_lock_waits_and_says_so),
 		cmocka_unit_test(a_dead_owners_dotlock_is_removed),
+		cmocka_unit_test(a_dotlock_of_another_host_is_waited_for),
 		cmocka_unit_test(a_symlink_is_refused),
 		cmocka_unit_test(reference_mailboxes_agree),
 	};

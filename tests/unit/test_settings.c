@@ -5,6 +5,7 @@
 #include "src/settings.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct fixture {
 	char *dir, *path;
@@ -119,6 +120,41 @@ static void mistakes_name_line_key_and_the_nearest(void **state)
 	check_problem(f, "", "no account");
 }
 
+#define SERVER(of) "[account \"a\"]\nprotocol = imap\nuser = u\n" of "\n"
+
+static void servers_are_hosts_and_addresses(void **state)
+{
+	struct fixture *f = *state;
+
+	check_problem(f, SERVER("server = [2001:db8::1]:993"), NULL);
+	check_problem(f, SERVER("server = ::1\n"), "write \"server = [::1]\"");
+	check_problem(f, SERVER("server = [mail.test]"), "is no server");
+	check_problem(f, SERVER("server = x.test\nsmtp = x.test:0"), "buzonrc:5: ");
+	check_problem(f, SERVER("server = 127.0.0.2\nsecurity = none"), NULL);
+	check_problem(f, SERVER("server = [::1]\nsecurity = none"), NULL);
+	check_problem(
+		f, SERVER("server = 127.evil.test\nsecurity = none"), "on this computer only");
+	check_problem(f, SERVER("server = 128.0.0.1\nsecurity = none"), "on this computer only");
+}
+
+static void line_ends_and_odd_bytes(void **state)
+{
+	struct fixture *f = *state;
+	g_auto(GStrv) lines = g_strsplit(GOOD, "\n", 0);
+	g_autofree char *crlf = g_strjoinv("\r\n", lines);
+	g_autofree char *bom = g_strconcat("\xef\xbb\xbf", crlf, NULL);
+	static const char nul[] = GOOD "name = a\0b\nfoo = 1\n";
+	g_autoptr(GPtrArray) problems = NULL;
+
+	check_problem(f, bom, NULL);
+	check_problem(f, GOOD "# fine\nname = \xff\n", "buzonrc:6: ");
+	check_problem(f, "[buzon]\nlanguage = es\n[buzon]\nlanguage = en\n", "already in line 1");
+	assert_true(g_file_set_contents(f->path, nul, sizeof nul - 1, NULL));
+	assert_int_equal(chmod(f->path, 0600), 0);
+	assert_null(bz_settings_load(f->path, &problems, NULL));
+	assert_int_equal(problems->len, 2);
+}
+
 static void all_mistakes_come_at_once(void **state)
 {
 	struct fixture *f = *state;
@@ -138,6 +174,27 @@ static void two_accounts_with_one_mbox_are_refused(void **state)
 		"[account \"a\"]\nprotocol = pop\nserver = x.test\nuser = u\nmbox = ~/m\n"
 		"[account \"b\"]\nprotocol = pop\nserver = y.test\nuser = v\nmbox = ~/m\n",
 		"have the same mbox");
+}
+
+/* One file under two names: by "..", by a link to its folder, by the account's own default. */
+static void one_mbox_spelled_twice_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const pairs[][2] = {{"m", "x/../m"}, {"real/m", "link/m"}, {"./m", "m"}};
+	g_autofree char *real = g_build_filename(f->dir, "real", NULL);
+	g_autofree char *link = g_build_filename(f->dir, "link", NULL);
+
+	assert_int_equal(g_mkdir(real, 0700), 0);
+	assert_int_equal(symlink("real", link), 0);
+	for (size_t i = 0; i < G_N_ELEMENTS(pairs); i++) {
+		g_autofree char *text = g_strdup_printf(
+			"[account \"a\"]\nprotocol = pop\nserver = x.test\nuser = u\nmbox = %s/%s\n"
+			"[account \"b\"]\nprotocol = pop\nserver = y.test\nuser = v\nmbox = "
+			"%s/%s\n",
+			f->dir, pairs[i][0], f->dir, pairs[i][1]);
+
+		check_problem(f, text, "have the same mbox");
+	}
 }
 
 static void a_password_wants_a_private_file(void **state)
@@ -170,6 +227,9 @@ int main(void)
 		CASE(mistakes_name_line_key_and_the_nearest),
 		CASE(all_mistakes_come_at_once),
 		CASE(two_accounts_with_one_mbox_are_refused),
+		CASE(one_mbox_spelled_twice_is_refused),
+		CASE(servers_are_hosts_and_addresses),
+		CASE(line_ends_and_odd_bytes),
 		CASE(a_password_wants_a_private_file),
 		CASE(a_missing_file_is_told_apart),
 	};

@@ -3,6 +3,9 @@
 
 #include "src/store.h"
 
+#include <sqlite3.h>
+#include <sys/stat.h>
+
 struct fixture {
 	char *dir, *cache, *state;
 	struct bz_store *store;
@@ -182,6 +185,78 @@ static void a_damaged_state_is_never_replaced(void **state)
 	assert_string_equal(after, junk);
 }
 
+/* Another program at work with the cache: it is in use, not damaged. */
+static void a_locked_cache_is_left_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct bz_err err = {0};
+	struct stat before, after;
+	sqlite3 *other;
+
+	(void)put_row(f, put_folder(f, "INBOX", 1), 1, 0);
+	bz_store_close(&f->store);
+	assert_int_equal(stat(f->cache, &before), 0);
+	assert_int_equal(sqlite3_open(f->cache, &other), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(other,
+				 "PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE;"
+				 "UPDATE folder SET unseen=1",
+				 NULL, NULL, NULL),
+		SQLITE_OK);
+	assert_null(bz_store_open(f->cache, f->state, BZ_STORE_OWNER, &err));
+	assert_int_equal(err.code, BZ_CODE_LOCKED);
+	assert_int_equal(stat(f->cache, &after), 0);
+	assert_int_equal(before.st_ino, after.st_ino);
+	assert_int_equal(sqlite3_exec(other, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(other);
+	f->store = open_store(f);
+	assert_int_equal(count_ids(f, put_folder(f, "INBOX", 1)), 1);
+}
+
+static void a_cache_of_another_version_is_made_anew(void **state)
+{
+	struct fixture *f = *state;
+	sqlite3 *other;
+
+	(void)put_row(f, put_folder(f, "INBOX", 1), 1, 0);
+	bz_store_close(&f->store);
+	assert_int_equal(sqlite3_open(f->cache, &other), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_exec(other, "PRAGMA user_version=99", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(other);
+	f->store = open_store(f);
+	assert_int_equal(count_ids(f, put_folder(f, "INBOX", 1)), 0);
+}
+
+/* A hole in the middle shows itself only when it is read: an error then, and a new cache next time.
+ */
+static void a_cache_damaged_inside_is_made_anew_the_next_time(void **state)
+{
+	struct fixture *f = *state;
+	g_autofree char *bytes = NULL;
+	struct bz_err err = {0};
+	uint32_t folder = put_folder(f, "INBOX", 1);
+	GArray *ids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+	int rc;
+	gsize n;
+
+	for (uint32_t uid = 1; uid <= 2000; uid++)
+		(void)put_row(f, folder, uid, 0);
+	bz_store_close(&f->store);
+	assert_true(g_file_get_contents(f->cache, &bytes, &n, NULL));
+	memset(bytes + 8192, 0xa5, n - 8192);
+	assert_true(g_file_set_contents(f->cache, bytes, (gssize)n, NULL));
+	f->store = bz_store_open(f->cache, f->state, BZ_STORE_OWNER, &err);
+	assert_non_null(f->store);
+	rc = bz_store_ids(f->store, folder, ids, &err);
+	g_array_unref(ids);
+	assert_int_equal(rc, -1);
+	bz_store_close(&f->store);
+	f->store = open_store(f);
+	folder = put_folder(f, "INBOX", 1);
+	assert_int_equal(count_ids(f, folder), 0);
+	(void)put_row(f, folder, 1, 0);
+}
+
 static void pins_are_kept(void **state)
 {
 	struct fixture *f = *state;
@@ -222,6 +297,9 @@ int main(void)
 		CASE(a_changed_validity_drops_the_rows),
 		CASE(a_rollback_leaves_nothing),
 		CASE(a_damaged_cache_is_made_anew),
+		CASE(a_locked_cache_is_left_alone),
+		CASE(a_cache_of_another_version_is_made_anew),
+		CASE(a_cache_damaged_inside_is_made_anew_the_next_time),
 		CASE(a_damaged_state_is_never_replaced),
 		CASE(pins_are_kept),
 		CASE(a_reader_sees_what_the_owner_commits),
