@@ -57,7 +57,8 @@ static int explain(const struct dialing *d, struct bz_err *err)
 			_("%s has not answered. Check your connection."), host);
 	if (d->error != NULL && d->error->domain == G_RESOLVER_ERROR)
 		return bz_err_set(err, BZ_ERR_NET, BZ_CODE_DNS,
-			_("There is no server called %s. Check the name, or your connection."), host);
+			_("There is no server called %s. Check the name, or your connection."),
+			host);
 	if (g_error_matches(d->error, G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED))
 		return bz_err_set(err, BZ_ERR_NET, BZ_CODE_CONN_REFUSED,
 			_("%s is up but nothing answers on port %u."), host, d->dial->port);

@@ -10,8 +10,8 @@ enum dot_state { DOT_START, DOT_TEXT, DOT_CR, DOT_DOT, DOT_DOT_CR };
 struct bz_guard {
 	struct bz_stream *stream;
 	char *buf;
-	size_t at, end; /* buf[at..end) was read and not used yet */
-	GString *out;   /* what is being put together */
+	size_t at, end;    /* buf[at..end) was read and not used yet */
+	GString *out;      /* what is being put together */
 	size_t line_start; /* in out: what was put there before is a literal */
 
 	/* of the IMAP response in out */
@@ -66,7 +66,8 @@ static int fill(struct bz_guard *g, struct bz_err *err)
 	return 0;
 }
 
-/* Move bytes up to and with the next LF, at most to `limit` bytes in all, to out. 1 = a line end came. */
+/* Move bytes up to and with the next LF, at most to `limit` bytes in all, to out. 1 = a line end
+ * came. */
 static int take_line(struct bz_guard *g, size_t *taken, size_t limit, struct bz_err *err)
 {
 	for (;;) {
@@ -88,7 +89,7 @@ static int take_line(struct bz_guard *g, size_t *taken, size_t limit, struct bz_
 	}
 }
 
-/* --- lines -------------------------------------------------------------------------------------------- */
+/* --- lines ------------------------------------------------------------------------------------ */
 
 int bz_guard_line(
 	struct bz_guard *g, size_t max, const char **line, size_t *len, struct bz_err *err)
@@ -110,7 +111,7 @@ int bz_guard_line(
 	return 0;
 }
 
-/* --- POP3's multi-line responses --------------------------------------------------------------------------- */
+/* --- POP3's multi-line responses -------------------------------------------------------------- */
 
 struct piece {
 	struct bz_guard *g;
@@ -128,7 +129,8 @@ static int give(struct piece *p, size_t to)
 	return rc;
 }
 
-/* One byte of the state machine; a held-back dot is dropped (stuffing) or given out. 1 = the end. */
+/* One byte of the state machine; a held-back dot is dropped (stuffing) or given out. 1 =
+ * the end. */
 static int dot_step(struct piece *p, size_t i, char c)
 {
 	struct bz_guard *g = p->g;
@@ -219,7 +221,7 @@ int bz_guard_dotted(struct bz_guard *g, int (*f)(void *me, const char *bytes, si
 	}
 }
 
-/* --- IMAP: what a line says ----------------------------------------------------------------------------------- */
+/* --- IMAP: what a line says ------------------------------------------------------------------- */
 
 static bool begins_word(const char *p, const char *word)
 {
@@ -241,8 +243,8 @@ static bool is_text(const char *p)
 	return false;
 }
 
-/* The word before the digits at `at`, as in "UID 123" or "[UIDNEXT 5]". libetpan takes several blanks for
- * one, so they are here. */
+/* The word before the digits at `at`, as in "UID 123" or "[UIDNEXT 5]". libetpan takes several
+ * blanks for one, so they are here. */
 static bool word_before(const char *start, const char *at, const char *word)
 {
 	size_t n = strlen(word);
@@ -250,8 +252,9 @@ static bool word_before(const char *start, const char *at, const char *word)
 
 	while (end > start && (end[-1] == ' ' || end[-1] == '\t'))
 		end--;
-	return end < at && (size_t)(end - start) >= n && g_ascii_strncasecmp(end - n, word, n) == 0 &&
-		(end - n == start || !g_ascii_isalnum(end[-1 - (long)n]));
+	return end < at && (size_t)(end - start) >= n &&
+	       g_ascii_strncasecmp(end - n, word, n) == 0 &&
+	       (end - n == start || !g_ascii_isalnum(end[-1 - (long)n]));
 }
 
 static bool is_bounded_number(const char *start, const char *at)
@@ -285,8 +288,8 @@ static int check_number(struct bz_guard *g, size_t at, size_t n, struct bz_err *
 	return 0;
 }
 
-/* libetpan takes more for a literal than the rule allows: "{ 5}", a CR without LF behind it, quotes it
- * did not see. It sets memory aside for any number, so there none may be too large. */
+/* libetpan takes more for a literal than the rule allows: "{ 5}", a CR without LF behind it, quotes
+ * it did not see. It sets memory aside for any number, so there none may be too large. */
 static int check_brace(struct bz_guard *g, size_t at, bool in_quotes, struct bz_err *err)
 {
 	char *s = g->out->str + at;
@@ -300,7 +303,8 @@ static int check_brace(struct bz_guard *g, size_t at, bool in_quotes, struct bz_
 	return 0;
 }
 
-/* Walk the line that begins at `from` in out: quotes, nesting, numbers. A CR alone becomes a blank. */
+/* Walk the line that begins at `from` in out: quotes, nesting, numbers. A CR alone becomes
+ * a blank. */
 static int check_line(struct bz_guard *g, size_t from, bool *in_quotes, struct bz_err *err)
 {
 	bool text = is_text(g->out->str);
@@ -367,7 +371,7 @@ static int ends_in_literal(const struct bz_guard *g, size_t from, size_t *n, str
 	return 1;
 }
 
-/* --- IMAP: putting a response together ---------------------------------------------------------------------------- */
+/* --- IMAP: putting a response together -------------------------------------------------------- */
 
 static void begin_response(struct bz_guard *g)
 {
@@ -417,8 +421,7 @@ static int take_response_line(struct bz_guard *g, struct bz_err *err)
 	return 0;
 }
 
-int bz_guard_imap(
-	struct bz_guard *g, const char **response, size_t *len, struct bz_err *err)
+int bz_guard_imap(struct bz_guard *g, const char **response, size_t *len, struct bz_err *err)
 {
 	int rc = 0;
 

@@ -1,4 +1,5 @@
-/* The selected folder: SELECT and EXAMINE, and what comes of itself (RFC 3501 sections 6.3, 7.3). */
+/* The selected folder: SELECT and EXAMINE, and what comes of itself (RFC 3501 sections
+ * 6.3, 7.3). */
 #include "net/imap_box.h"
 #include "src/lang.h"
 
@@ -29,8 +30,8 @@ static void on_untagged(void *me, const struct imap_resp *r)
 	}
 }
 
-/* The folder's row in the store follows; a changed UIDVALIDITY drops its messages there. One that the
- * server does not tell is taken for the one before. */
+/* The folder's row in the store follows; a changed UIDVALIDITY drops its messages there. One that
+ * the server does not tell is taken for the one before. */
 static int put_folder(struct imap_selecting *s)
 {
 	struct bz_backend *b = s->call->b;
@@ -40,14 +41,16 @@ static int put_folder(struct imap_selecting *s)
 	if (known < 0)
 		return -1;
 	if (known == 1) {
-		folder = (struct bz_folder){.name = g_strdup(s->name), .title = imap_title(s->name, 0),
+		folder = (struct bz_folder){.name = g_strdup(s->name),
+			.title = imap_title(s->name, 0),
 			.selectable = true};
 		if (g_ascii_strcasecmp(s->name, "INBOX") == 0)
 			folder.role = BZ_ROLE_INBOX;
 	}
 	if (s->box.uidvalidity == 0)
 		s->box.uidvalidity = folder.uidvalidity;
-	s->dropped = known == 0 && folder.uidvalidity != 0 && folder.uidvalidity != s->box.uidvalidity;
+	s->dropped =
+		known == 0 && folder.uidvalidity != 0 && folder.uidvalidity != s->box.uidvalidity;
 	folder.uidvalidity = s->box.uidvalidity;
 	folder.uidnext = s->box.uidnext;
 	folder.exists = s->box.exists;

@@ -74,7 +74,7 @@ void imap_conn_watch(
 	c->watcher = me;
 }
 
-/* --- capabilities ------------------------------------------------------------------------------------------ */
+/* --- capabilities ----------------------------------------------------------------------------- */
 
 static const struct {
 	const char *word;
@@ -116,7 +116,7 @@ static void note_caps(struct imap_conn *c, const struct imap_resp *r)
 		read_caps(c, r->code + 11);
 }
 
-/* --- writing -------------------------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 static int add_quoted(GString *out, const char *s, struct bz_err *err)
 {
@@ -185,7 +185,7 @@ static int flush(struct imap_conn *c, struct bz_err *err)
 	return rc;
 }
 
-/* --- reading --------------------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static int broken(const struct imap_conn *c, const char *words, struct bz_err *err)
 {
@@ -295,7 +295,8 @@ int imap_run(struct imap_conn *c, struct bz_err *err)
 	while (!g_queue_is_empty(&c->sent)) {
 		const struct imap_resp *r;
 
-		if (flush(c, err) != 0 || next_response(c, &r, err) != 0 || dispatch(c, r, err) != 0)
+		if (flush(c, err) != 0 || next_response(c, &r, err) != 0 ||
+			dispatch(c, r, err) != 0)
 			return -1;
 	}
 	return 0;

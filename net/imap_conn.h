@@ -23,7 +23,8 @@ struct imap_conn;
 struct imap_on {
 	/* Every untagged response that comes while the command is unanswered, asked for or not. */
 	void (*untagged)(void *me, const struct imap_resp *resp);
-	/* The tagged answer; at most once. Not called when the connection is lost: imap_run fails. */
+	/* The tagged answer; at most once. Not called when the connection is lost:
+	 * imap_run fails. */
 	void (*end)(void *me, enum imap_end end, const char *code, const char *text);
 };
 
@@ -33,15 +34,17 @@ void imap_conn_free(struct imap_conn *conn);
 unsigned imap_caps(const struct imap_conn *conn);
 void imap_forget_caps(struct imap_conn *conn);
 
-/* Told of every untagged response, once and before the commands that wait; one watcher, NULL = none. */
+/* Told of every untagged response, once and before the commands that wait; one watcher, NULL =
+ * none. */
 void imap_conn_watch(
 	struct imap_conn *conn, void (*f)(void *me, const struct imap_resp *resp), void *me);
 
 /* Wait for the greeting; PREAUTH is PROTO (RFC 3501 7.1.4: we have not logged in), BYE is NET. */
 int imap_greeting(struct imap_conn *conn, struct bz_err *err);
 
-/* Queue a command; %s text as it is, %q string, %m mailbox (both quoted; CR, LF, NUL: LOCAL error and
- * nothing is queued), %u uint32_t. on is copied. more: what to send at "+", wiped after; NULL = none. */
+/* Queue a command; %s text as it is, %q string, %m mailbox (both quoted; CR, LF, NUL: LOCAL error
+ * and nothing is queued), %u uint32_t. on is copied. more: what to send at "+", wiped after; NULL =
+ * none. */
 int imap_submit(struct imap_conn *conn, const struct imap_on *on, void *me, const char *more,
 	struct bz_err *err, const char *fmt, ...);
 /* Write what is queued and read until every command was answered. Handlers may submit more. Limits

@@ -34,7 +34,8 @@ static void note_flag(struct bz_folder *folder, const char *flag)
 	for (size_t i = 0; i < G_N_ELEMENTS(roles); i++)
 		if (g_ascii_strcasecmp(flag, roles[i].flag) == 0 && folder->role == BZ_ROLE_NONE)
 			folder->role = roles[i].role;
-	if (g_ascii_strcasecmp(flag, "Noselect") == 0 || g_ascii_strcasecmp(flag, "NonExistent") == 0)
+	if (g_ascii_strcasecmp(flag, "Noselect") == 0 ||
+		g_ascii_strcasecmp(flag, "NonExistent") == 0)
 		folder->selectable = false;
 }
 
@@ -45,8 +46,8 @@ static void note_flags(struct bz_folder *folder, const struct mailimap_mbx_list_
 	if (flags->mbf_type == MAILIMAP_MBX_LIST_FLAGS_SFLAG &&
 		flags->mbf_sflag == MAILIMAP_MBX_LIST_SFLAG_NOSELECT)
 		folder->selectable = false;
-	for (clistiter *c = flags->mbf_oflags != NULL ? clist_begin(flags->mbf_oflags) : NULL; c != NULL;
-		c = clist_next(c)) {
+	for (clistiter *c = flags->mbf_oflags != NULL ? clist_begin(flags->mbf_oflags) : NULL;
+		c != NULL; c = clist_next(c)) {
 		const struct mailimap_mbx_list_oflag *f = clist_content(c);
 
 		if (f->of_type == MAILIMAP_MBX_LIST_OFLAG_FLAG_EXT && f->of_flag_ext != NULL)
@@ -65,7 +66,8 @@ static void on_list(struct listing *l, const struct mailimap_mailbox_list *list)
 	const char *name = name_of(list->mb_name);
 	struct bz_folder *folder;
 
-	if (l->found->len >= FOLDERS_MAX || name[0] == '\0' || g_hash_table_contains(l->by_name, name))
+	if (l->found->len >= FOLDERS_MAX || name[0] == '\0' ||
+		g_hash_table_contains(l->by_name, name))
 		return;
 	folder = g_new0(struct bz_folder, 1);
 	folder->name = g_strdup(name);
@@ -142,7 +144,7 @@ static int ask_each(struct listing *l)
 	return imap_go(l->call.b, l->call.job, NULL, l->call.err);
 }
 
-/* --- into the store --------------------------------------------------------------------------------------------- */
+/* --- into the store --------------------------------------------------------------------------- */
 
 static int put_one(struct listing *l, struct bz_folder *folder)
 {

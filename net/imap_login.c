@@ -21,8 +21,7 @@ int imap_check(const struct imap_result *result, struct bz_err *err, const char 
 {
 	if (result->end == IMAP_OK || g_ascii_strcasecmp(result->code, "EXPUNGEISSUED") == 0)
 		return 0;
-	return bz_err_server(
-		err, BZ_ERR_REFUSED, BZ_CODE_NONE, result->text, -1, "%s", sentence);
+	return bz_err_server(err, BZ_ERR_REFUSED, BZ_CODE_NONE, result->text, -1, "%s", sentence);
 }
 
 void imap_disconnect(struct bz_backend *b)
@@ -72,8 +71,8 @@ static int need_caps(struct bz_backend *b, const struct bz_job *job, struct bz_e
 	return imap_go(b, job, NULL, err);
 }
 
-/* LOGIN with two quoted strings is never answered by "+", so commands may be written behind it; SASL
- * PLAIN is waited for. */
+/* LOGIN with two quoted strings is never answered by "+", so commands may be written behind it;
+ * SASL PLAIN is waited for. */
 static int submit_login(struct bz_backend *b, const struct bz_job *job, struct imap_result *login,
 	struct bz_err *err)
 {
@@ -84,15 +83,17 @@ static int submit_login(struct bz_backend *b, const struct bz_job *job, struct i
 	int rc;
 
 	if ((caps & IMAP_CAP_LOGINDISABLED) == 0 && is_ascii(user) && is_ascii(job->password))
-		return imap_submit(b->conn, &on, login, NULL, err, "LOGIN %q %q", user, job->password);
+		return imap_submit(
+			b->conn, &on, login, NULL, err, "LOGIN %q %q", user, job->password);
 	if ((caps & IMAP_CAP_AUTH_PLAIN) == 0)
 		return bz_err_set(err, BZ_ERR_AUTH, BZ_CODE_LOGIN_REFUSED,
-			_("%s offers no way to log in that buzon uses (LOGIN or PLAIN). Nothing was sent."),
+			_("%s offers no way to log in that buzon uses (LOGIN or PLAIN). Nothing "
+			  "was sent."),
 			b->account->host);
 	plain = bz_login_plain(user, job->password);
 	rc = (caps & IMAP_CAP_SASL_IR) != 0
-		? imap_submit(b->conn, &on, login, NULL, err, "AUTHENTICATE PLAIN %s", plain)
-		: imap_submit(b->conn, &on, login, plain, err, "AUTHENTICATE PLAIN");
+		     ? imap_submit(b->conn, &on, login, NULL, err, "AUTHENTICATE PLAIN %s", plain)
+		     : imap_submit(b->conn, &on, login, plain, err, "AUTHENTICATE PLAIN");
 	bz_secret_free(plain);
 	if (rc == 0)
 		rc = imap_go(b, job, NULL, err);

@@ -7,19 +7,19 @@
 #include <string.h>
 
 enum {
-	PIECE = 256 << 10,    /* bytes of one partial FETCH */
-	TEXT_MAX = 4 << 20,   /* of a text part that the reader shows */
+	PIECE = 256 << 10,  /* bytes of one partial FETCH */
+	TEXT_MAX = 4 << 20, /* of a text part that the reader shows */
 	RAW_MAX = 48 << 20
 };
 
 struct opening {
 	struct imap_call call;
 	uint32_t uid;
-	const char *section;  /* whose bytes are wanted; NULL = header and structure */
-	GByteArray *bytes;    /* of section */
+	const char *section; /* whose bytes are wanted; NULL = header and structure */
+	GByteArray *bytes;   /* of section */
 	struct bz_message *message;
 	bool found, structured;
-	bool whole;           /* the end of section came */
+	bool whole; /* the end of section came */
 	struct imap_result result;
 };
 
@@ -56,7 +56,7 @@ static void on_untagged(void *me, const struct imap_resp *r)
 	}
 	bytes = imap_section(r->fetch, o->section, &len);
 	if (bytes == NULL || o->found)
-		return; /* one answer a question */
+		return;  /* one answer a question */
 	if (len > PIECE) /* a server that knows no pieces: this is all of it */
 		g_byte_array_set_size(o->bytes, 0);
 	o->whole = len != PIECE;
@@ -109,8 +109,8 @@ static int fetch_section(struct opening *o, const char *section, size_t max, boo
 	o->bytes = g_byte_array_new();
 	do {
 		if (imap_submit(o->call.b->conn, &on, o, NULL, o->call.err,
-			    "UID FETCH %u (UID BODY.PEEK[%s]<%u.%u>)", o->uid, section, o->bytes->len,
-			    (uint32_t)PIECE) != 0 ||
+			    "UID FETCH %u (UID BODY.PEEK[%s]<%u.%u>)", o->uid, section,
+			    o->bytes->len, (uint32_t)PIECE) != 0 ||
 			finish(o) != 0)
 			return -1;
 	} while (!o->whole && o->bytes->len < max);
@@ -124,12 +124,13 @@ static int fetch_part(struct opening *o, struct bz_part *part)
 	int rc = fetch_section(o, part->path, TEXT_MAX, &cut);
 
 	if (rc == 0) {
-		part->content = bz_mime_decode(
-			part->encoding, (const char *)o->bytes->data, o->bytes->len);
+		part->content =
+			bz_mime_decode(part->encoding, (const char *)o->bytes->data, o->bytes->len);
 		part->size = cut ? part->size : g_bytes_get_size(part->content);
 	}
 	if (cut && o->message->limit == NULL)
-		o->message->limit = g_strdup(_("This message is very long; only its beginning is shown."));
+		o->message->limit =
+			g_strdup(_("This message is very long; only its beginning is shown."));
 	g_byte_array_unref(o->bytes);
 	return rc;
 }
@@ -145,7 +146,8 @@ static int fetch_raw(struct opening *o, bool keep)
 		o->message = bz_mime_parse(raw, keep);
 	}
 	if (cut && o->message->limit == NULL)
-		o->message->limit = g_strdup(_("This message is very long; only its beginning is shown."));
+		o->message->limit =
+			g_strdup(_("This message is very long; only its beginning is shown."));
 	g_bytes_unref(raw);
 	return rc;
 }
@@ -154,7 +156,8 @@ static int fetch_text(struct opening *o)
 {
 	int rc = fetch_header(o);
 
-	/* Too odd to be told in parts, or told in a way that nobody understands: whole, read by ourselves. */
+	/* Too odd to be told in parts, or told in a way that nobody understands: whole, read by
+	 * ourselves. */
 	if (rc == 0 ? !o->structured : is_stale(o))
 		return fetch_raw(o, false);
 	if (rc != 0)
@@ -205,7 +208,7 @@ int imap_fetch(struct bz_backend *b, const struct bz_job *job, const struct bz_m
 	return rc;
 }
 
-/* --- flags ------------------------------------------------------------------------------------------------------ */
+/* --- flags ------------------------------------------------------------------------------------ */
 
 static const struct {
 	unsigned flag;
@@ -245,8 +248,8 @@ static int store_flags(struct imap_call *call, const struct bz_msgref *refs, siz
 }
 
 /* One row, and the folder's count of unread. */
-static int put_flags(struct imap_call *call, const struct bz_msgref *ref, unsigned add, unsigned rem,
-	struct bz_change *change)
+static int put_flags(struct imap_call *call, const struct bz_msgref *ref, unsigned add,
+	unsigned rem, struct bz_change *change)
 {
 	struct bz_summary row;
 	unsigned flags;
@@ -268,8 +271,8 @@ static int put_flags(struct imap_call *call, const struct bz_msgref *ref, unsign
 	return rc;
 }
 
-static int put_all_flags(struct imap_call *call, const struct bz_msgref *refs, size_t n, unsigned add,
-	unsigned rem)
+static int put_all_flags(
+	struct imap_call *call, const struct bz_msgref *refs, size_t n, unsigned add, unsigned rem)
 {
 	struct bz_store *store = call->b->store;
 	struct bz_change *change = g_new0(struct bz_change, 1);

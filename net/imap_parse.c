@@ -6,8 +6,8 @@
 
 /* Exported by the library (configure checks), in a header that it does not install. */
 int mailimap_response_data_parse(mailstream *fd, MMAPString *buffer,
-	struct mailimap_parser_context *context, size_t *index, struct mailimap_response_data **result,
-	size_t progr_rate, progress_function *progr_fun);
+	struct mailimap_parser_context *context, size_t *index,
+	struct mailimap_response_data **result, size_t progr_rate, progress_function *progr_fun);
 struct mailimap_parser_context *mailimap_parser_context_new(mailimap *session);
 void mailimap_parser_context_free(struct mailimap_parser_context *context);
 
@@ -52,7 +52,7 @@ void imap_parser_free(struct imap_parser *p)
 	g_free(p);
 }
 
-/* --- what is ours: states, numbers, capabilities ---------------------------------------------------------- */
+/* --- what is ours: states, numbers, capabilities ---------------------------------------------- */
 
 static char *take_word(const char **at)
 {
@@ -86,7 +86,7 @@ static bool is_state(const char *word)
 
 static enum imap_kind numbered_kind(const char *word)
 {
-	return strcmp(word, "EXISTS") == 0  ? IMAP_EXISTS
+	return strcmp(word, "EXISTS") == 0    ? IMAP_EXISTS
 	       : strcmp(word, "EXPUNGE") == 0 ? IMAP_EXPUNGE
 	       : strcmp(word, "FETCH") == 0   ? IMAP_FETCH
 					      : IMAP_SKIP;
@@ -127,7 +127,7 @@ static void sort_out(struct imap_resp *r, const char *at)
 	}
 }
 
-/* --- what is libetpan's ------------------------------------------------------------------------------------- */
+/* --- what is libetpan's ----------------------------------------------------------------------- */
 
 static void point_to_data(struct imap_resp *r, const struct mailimap_response_data *d)
 {
@@ -165,8 +165,8 @@ static const char *skip_string(const char *at, const char *end)
 	return at;
 }
 
-/* LIST's extended data (RFC 5258) is unknown to libetpan: where the name in front of it ends, 0 where
- * there is none. */
+/* LIST's extended data (RFC 5258) is unknown to libetpan: where the name in front of it ends, 0
+ * where there is none. */
 static size_t list_end(const char *s, size_t len)
 {
 	const char *end = s + len, *at = memmem(s, len, ") ", 2);
@@ -185,8 +185,8 @@ static void parse_data(struct imap_parser *p, const char *response, size_t len)
 	mmap_string_append_len(p->text, response, cut > 0 ? cut : len);
 	if (cut > 0)
 		mmap_string_append(p->text, "\r\n");
-	if (mailimap_response_data_parse(
-		    NULL, p->text, p->context, &index, &p->data, 0, NULL) == MAILIMAP_NO_ERROR)
+	if (mailimap_response_data_parse(NULL, p->text, p->context, &index, &p->data, 0, NULL) ==
+		MAILIMAP_NO_ERROR)
 		point_to_data(&p->resp, p->data);
 	else
 		p->resp.kind = IMAP_SKIP;
@@ -220,7 +220,7 @@ uint64_t imap_code_number(const char *code, const char *word)
 	return g_ascii_strtoull(code + n + 1, NULL, 10);
 }
 
-/* --- FETCH ----------------------------------------------------------------------------------------------------- */
+/* --- FETCH ------------------------------------------------------------------------------------ */
 
 static unsigned flag_of(const struct mailimap_flag *flag)
 {
@@ -237,9 +237,10 @@ static unsigned flag_of(const struct mailimap_flag *flag)
 		return BZ_FLAG_DRAFT;
 	case MAILIMAP_FLAG_KEYWORD:
 		return flag->fl_data.fl_keyword != NULL &&
-				g_ascii_strcasecmp(flag->fl_data.fl_keyword, "$Forwarded") == 0
-			? BZ_FLAG_FORWARDED
-			: 0;
+				       g_ascii_strcasecmp(flag->fl_data.fl_keyword, "$Forwarded") ==
+					       0
+			       ? BZ_FLAG_FORWARDED
+			       : 0;
 	default:
 		return 0;
 	}
@@ -265,12 +266,17 @@ static bool is_within(int n, int most)
 
 static int64_t seconds_of(const struct mailimap_date_time *d)
 {
-	struct tm tm = {.tm_year = d->dt_year - 1900, .tm_mon = d->dt_month - 1, .tm_mday = d->dt_day,
-		.tm_hour = d->dt_hour, .tm_min = d->dt_min, .tm_sec = d->dt_sec};
+	struct tm tm = {.tm_year = d->dt_year - 1900,
+		.tm_mon = d->dt_month - 1,
+		.tm_mday = d->dt_day,
+		.tm_hour = d->dt_hour,
+		.tm_min = d->dt_min,
+		.tm_sec = d->dt_sec};
 
 	if (d->dt_year < 1970 || d->dt_year > 9999 || d->dt_month < 1 || d->dt_month > 12 ||
-		!is_within(d->dt_day, 31) || !is_within(d->dt_hour, 24) || !is_within(d->dt_min, 60) ||
-		!is_within(d->dt_sec, 60) || !is_within(abs(d->dt_zone), 2400))
+		!is_within(d->dt_day, 31) || !is_within(d->dt_hour, 24) ||
+		!is_within(d->dt_min, 60) || !is_within(d->dt_sec, 60) ||
+		!is_within(abs(d->dt_zone), 2400))
 		return INT64_MIN;
 	return (int64_t)timegm(&tm) - (d->dt_zone / 100 * 3600 + d->dt_zone % 100 * 60);
 }
@@ -310,7 +316,7 @@ void imap_item(const struct mailimap_msg_att *att, struct imap_item *item)
 	}
 }
 
-/* --- sections of a body ---------------------------------------------------------------------------------------- */
+/* --- sections of a body ----------------------------------------------------------------------- */
 
 static void add_msgtext(GString *name, const struct mailimap_section_msgtext *text)
 {
@@ -341,7 +347,8 @@ static char *section_name(const struct mailimap_section *section)
 		for (clistiter *c = clist_begin(part->sec_id); c != NULL; c = clist_next(c))
 			g_string_append_printf(name, "%s%u", name->len > 0 ? "." : "",
 				*(uint32_t *)clist_content(c));
-		if (spec->sec_text != NULL && spec->sec_text->sec_type == MAILIMAP_SECTION_TEXT_MIME)
+		if (spec->sec_text != NULL &&
+			spec->sec_text->sec_type == MAILIMAP_SECTION_TEXT_MIME)
 			g_string_append(name, ".MIME");
 		else if (spec->sec_text != NULL && spec->sec_text->sec_msgtext != NULL)
 			add_msgtext(name, spec->sec_text->sec_msgtext);

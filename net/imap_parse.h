@@ -8,10 +8,10 @@
 #include <libetpan/libetpan.h>
 
 enum imap_kind {
-	IMAP_SKIP,       /* neither libetpan nor we know it: no error */
-	IMAP_STATE,      /* untagged OK NO BAD BYE PREAUTH */
+	IMAP_SKIP,  /* neither libetpan nor we know it: no error */
+	IMAP_STATE, /* untagged OK NO BAD BYE PREAUTH */
 	IMAP_TAGGED,
-	IMAP_CONTINUE,   /* + */
+	IMAP_CONTINUE, /* + */
 	IMAP_CAPABILITY,
 	IMAP_EXISTS,
 	IMAP_EXPUNGE,
@@ -23,11 +23,11 @@ enum imap_kind {
 /* Valid until the next response is parsed. Strings are never NULL, not cleaned. */
 struct imap_resp {
 	enum imap_kind kind;
-	uint32_t number;  /* EXISTS, EXPUNGE, FETCH */
-	char *tag;        /* TAGGED */
-	char *word;       /* STATE, TAGGED: "OK", "NO", "BAD", "BYE", "PREAUTH" */
-	char *code;       /* STATE, TAGGED: what stood in [], or "" */
-	char *text;       /* STATE, TAGGED: for people; CAPABILITY: the words */
+	uint32_t number; /* EXISTS, EXPUNGE, FETCH */
+	char *tag;       /* TAGGED */
+	char *word;      /* STATE, TAGGED: "OK", "NO", "BAD", "BYE", "PREAUTH" */
+	char *code;      /* STATE, TAGGED: what stood in [], or "" */
+	char *text;      /* STATE, TAGGED: for people; CAPABILITY: the words */
 	const struct mailimap_msg_att *fetch;
 	const struct mailimap_mailbox_list *list;
 	const struct mailimap_mailbox_data_status *status;
@@ -46,15 +46,15 @@ uint64_t imap_code_number(const char *code, const char *word);
 struct imap_item {
 	uint32_t uid;
 	bool has_flags, has_size;
-	unsigned flags;       /* enum bz_flag */
+	unsigned flags; /* enum bz_flag */
 	uint32_t size;
-	int64_t received;     /* INT64_MIN = not said */
+	int64_t received; /* INT64_MIN = not said */
 	const struct mailimap_body *structure;
 };
 void imap_item(const struct mailimap_msg_att *att, struct imap_item *item);
 
-/* The bytes of section NAME ("1.2", "HEADER", "" = all; "HEADER.FIELDS" whatever the fields), whole or a
- * piece of it, or NULL. Borrowed. */
+/* The bytes of section NAME ("1.2", "HEADER", "" = all; "HEADER.FIELDS" whatever the fields), whole
+ * or a piece of it, or NULL. Borrowed. */
 const char *imap_section(const struct mailimap_msg_att *att, const char *name, size_t *len);
 
 /* BODYSTRUCTURE into message->parts, classified; false when it is too deep or odd to be of use. */

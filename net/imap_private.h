@@ -5,13 +5,14 @@
 #include "net/imap_conn.h"
 #include "src/backend.h"
 
-#define IMAP_SECONDS 60.0       /* for a command that answers shortly, and for one piece of a transfer */
+/* For a command that answers shortly, and for one piece of a transfer. */
+#define IMAP_SECONDS 60.0
 #define IMAP_STALL_SECONDS 30.0 /* without a byte */
 
 enum {
-	IMAP_BATCH = 500,            /* messages of one background FETCH */
-	IMAP_PASSES = 4,             /* over one folder in a row, where it does not stop changing */
-	IMAP_AHEAD = 200             /* arrivals that a FETCH written ahead still covers */
+	IMAP_BATCH = 500, /* messages of one background FETCH */
+	IMAP_PASSES = 4,  /* over one folder in a row, where it does not stop changing */
+	IMAP_AHEAD = 200  /* arrivals that a FETCH written ahead still covers */
 };
 
 /* How a command ended, kept by on_end. */
@@ -24,17 +25,18 @@ struct imap_result {
 /* The folder that is selected, and how far its rows were brought up to date in this pass. Sequence
  * numbers count from the oldest. */
 struct imap_box {
-	char *name;           /* NULL = none */
-	bool writable;        /* SELECT, not EXAMINE */
-	uint32_t folder;      /* the store's id */
+	char *name;      /* NULL = none */
+	bool writable;   /* SELECT, not EXAMINE */
+	uint32_t folder; /* the store's id */
 	uint32_t exists, uidvalidity, uidnext;
 	uint64_t modseq;
-	uint32_t next;        /* sequence numbers above it were looked at in this pass; 0 = all were */
-	uint32_t low_uid;     /* the lowest UID seen in this pass; 0 = none yet */
-	bool passing;         /* a pass is under way */
-	bool known_below;     /* the store has rows older than low_uid: flags first, then what is missing */
-	bool moved;           /* arrivals or removals since: pass again */
-	unsigned passes;      /* begun since the last refresh */
+	uint32_t next;    /* sequence numbers above it were looked at in this pass; 0 = all were */
+	uint32_t low_uid; /* the lowest UID seen in this pass; 0 = none yet */
+	bool passing;     /* a pass is under way */
+	bool known_below; /* the store has rows older than low_uid: flags first, then what is
+			     missing */
+	bool moved;       /* arrivals or removals since: pass again */
+	unsigned passes;  /* begun since the last refresh */
 };
 
 struct bz_backend {
@@ -50,7 +52,7 @@ struct imap_call {
 	struct bz_backend *b;
 	const struct bz_job *job;
 	struct bz_err *err;
-	int rc;               /* -1: err is set */
+	int rc; /* -1: err is set */
 };
 
 void imap_on_end(void *result, enum imap_end end, const char *code, const char *text);
@@ -58,8 +60,8 @@ void imap_on_end(void *result, enum imap_end end, const char *code, const char *
  * REFUSED with what failed (a translated sentence) and their words. */
 int imap_check(const struct imap_result *result, struct bz_err *err, const char *sentence);
 
-/* imap_login.c: a line, logged in; submits LOGIN without waiting where that is safe, so that what the
- * caller submits next travels with it. *login tells how it ended once imap_run returned. */
+/* imap_login.c: a line, logged in; submits LOGIN without waiting where that is safe, so that what
+ * the caller submits next travels with it. *login tells how it ended once imap_run returned. */
 int imap_open(struct bz_backend *b, const struct bz_job *job, struct imap_result *login,
 	struct bz_err *err);
 /* imap_run under the limits of one command; a refused login comes first, as AUTH. */

@@ -39,16 +39,18 @@ void imap_intake_clear(struct imap_intake *in)
 	g_array_unref(in->flags);
 }
 
-/* One without a UID is unasked: it carries a number only, and the next pass sees it. What comes before
- * the folder is selected is of another. */
+/* One without a UID is unasked: it carries a number only, and the next pass sees it. What comes
+ * before the folder is selected is of another. */
 static bool was_asked(const struct imap_intake *in, uint32_t number, uint32_t uid)
 {
 	uint32_t n = in->by_uid ? uid : number;
 
-	return in->b->box.name != NULL && uid > 0 && n >= in->low && n <= in->high && in->uids->len < TOLD_MAX;
+	return in->b->box.name != NULL && uid > 0 && n >= in->low && n <= in->high &&
+	       in->uids->len < TOLD_MAX;
 }
 
-static void add_row(struct imap_intake *in, const struct imap_item *item, const char *header, size_t len)
+static void add_row(
+	struct imap_intake *in, const struct imap_item *item, const char *header, size_t len)
 {
 	struct bz_summary row = {.uid = item->uid,
 		.pos = item->uid,
@@ -139,7 +141,7 @@ void imap_intake_sort(struct imap_intake *in)
 bool imap_intake_is_top(const struct imap_intake *in)
 {
 	return in->first > 0 && in->last == in->b->box.exists &&
-		in->uids->len == in->last - in->first + 1;
+	       in->uids->len == in->last - in->first + 1;
 }
 
 uint32_t imap_intake_lowest(const struct imap_intake *in)
@@ -147,10 +149,10 @@ uint32_t imap_intake_lowest(const struct imap_intake *in)
 	return in->uids->len > 0 ? g_array_index(in->uids, uint32_t, 0) : 0;
 }
 
-/* --- telling -------------------------------------------------------------------------------------------------- */
+/* --- telling ---------------------------------------------------------------------------------- */
 
-static int tell(struct bz_backend *b, const struct bz_job *job, enum bz_change_kind kind, GArray *ids,
-	struct bz_err *err)
+static int tell(struct bz_backend *b, const struct bz_job *job, enum bz_change_kind kind,
+	GArray *ids, struct bz_err *err)
 {
 	struct bz_change *change;
 	struct bz_folder folder;
@@ -174,7 +176,7 @@ static int tell(struct bz_backend *b, const struct bz_job *job, enum bz_change_k
 	return 0;
 }
 
-/* --- writing ---------------------------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 /* Put one row; its id goes to fresh or, where flags changed, to updated. */
 static int put_row(struct bz_backend *b, struct bz_summary *row, GArray *fresh, GArray *updated,
@@ -207,7 +209,8 @@ int imap_put_rows(struct imap_intake *in, const struct bz_job *job, enum bz_chan
 	int rc = bz_store_begin(b->store, err);
 
 	for (guint i = 0; i < in->rows->len && rc == 0; i++)
-		rc = put_row(b, &g_array_index(in->rows, struct bz_summary, i), fresh, updated, err);
+		rc = put_row(
+			b, &g_array_index(in->rows, struct bz_summary, i), fresh, updated, err);
 	if (rc == 0)
 		rc = bz_store_commit(b->store, err);
 	if (rc != 0) {

@@ -5,18 +5,18 @@
 #include "net/imap_private.h"
 
 /* What a list row needs; 36 of them are about 12 KB. */
-#define IMAP_ROW_ITEMS \
-	"(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS " \
+#define IMAP_ROW_ITEMS                                                                             \
+	"(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS "                             \
 	"(DATE FROM TO SUBJECT MESSAGE-ID CONTENT-TYPE)])"
 
-/* Collects what the FETCH responses of a command say of the messages low to high; of others they are
- * ignored, and nothing is written until asked. */
+/* Collects what the FETCH responses of a command say of the messages low to high; of others they
+ * are ignored, and nothing is written until asked. */
 struct imap_intake {
 	struct bz_backend *b;
-	bool by_uid;          /* low and high are UIDs; else sequence numbers */
+	bool by_uid; /* low and high are UIDs; else sequence numbers */
 	uint32_t low, high;
-	GArray *rows; /* struct bz_summary, of IMAP_ROW_ITEMS */
-	GArray *uids; /* guint32: all that were told; ascending, each once, after imap_intake_sort */
+	GArray *rows;  /* struct bz_summary, of IMAP_ROW_ITEMS */
+	GArray *uids;  /* guint32: all that were told; imap_intake_sort: ascending, each once */
 	GArray *flags; /* struct imap_uid_flags */
 	uint32_t first, last; /* the least and greatest sequence number told */
 	struct imap_result result;
@@ -37,7 +37,8 @@ bool imap_intake_is_top(const struct imap_intake *in);
 /* Sorted: the lowest UID told, or 0. */
 uint32_t imap_intake_lowest(const struct imap_intake *in);
 
-/* Write the rows in one transaction and tell the screen. kind: how new rows stand to those known. */
+/* Write the rows in one transaction and tell the screen. kind: how new rows stand to
+ * those known. */
 int imap_put_rows(struct imap_intake *in, const struct bz_job *job, enum bz_change_kind kind,
 	struct bz_err *err);
 /* Bring flags of known rows up to date and tell; UIDs without a row are appended to unknown. */

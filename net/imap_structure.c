@@ -59,8 +59,8 @@ static const char *const basic_names[] = {
 static char *basic_type(const struct mailimap_media_basic *media)
 {
 	const char *type = media->med_type > 0 && media->med_type < (int)G_N_ELEMENTS(basic_names)
-		? basic_names[media->med_type]
-		: NULL;
+				   ? basic_names[media->med_type]
+				   : NULL;
 
 	if (type == NULL)
 		type = media->med_basic_type != NULL ? media->med_basic_type : "application";
@@ -112,11 +112,9 @@ static void walk_message(struct walk *w, const struct mailimap_body_type_msg *ms
 	bool was = w->nested;
 
 	p->flags |= BZ_PART_CONTAINER;
-	if (p->filename[0] == '\0' && msg->bd_envelope != NULL && msg->bd_envelope->env_subject != NULL) {
-		g_free(p->filename);
-		p->filename = bz_mime_decode_header(
+	if (msg->bd_envelope != NULL && msg->bd_envelope->env_subject != NULL)
+		p->title = bz_mime_decode_header(
 			msg->bd_envelope->env_subject, strlen(msg->bd_envelope->env_subject));
-	}
 	w->nested = true;
 	w->alternative = 0;
 	if (msg->bd_body->bd_type == MAILIMAP_BODY_MPART) {

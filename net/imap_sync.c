@@ -10,8 +10,8 @@ struct refresh {
 	struct imap_call call;
 	struct imap_selecting select;
 	struct imap_intake in;
-	uint32_t want;        /* rows of the window, counted from the newest */
-	bool asked;           /* the FETCH is on its way */
+	uint32_t want; /* rows of the window, counted from the newest */
+	bool asked;    /* the FETCH is on its way */
 	uint32_t old_uidnext, old_known;
 };
 
@@ -31,7 +31,7 @@ static bool is_as_noted(struct bz_backend *b)
 	return now != NULL && g_strcmp0(now, then) == 0;
 }
 
-/* --- the window --------------------------------------------------------------------------------------------- */
+/* --- the window ------------------------------------------------------------------------------- */
 
 /* At the sight of EXISTS: the newest rows by sequence number, in the same flight. */
 static void ask_newest(void *me, uint32_t exists)
@@ -130,8 +130,8 @@ static int store_window(struct refresh *r)
 static int look_below(struct bz_backend *b, uint32_t low_uid, struct bz_err *err)
 {
 	GArray *below = g_array_new(FALSE, FALSE, sizeof(uint32_t));
-	int rc = bz_store_uids(b->store, b->box.folder, 0, low_uid > 0 ? low_uid - 1 : UINT32_MAX,
-		below, err);
+	int rc = bz_store_uids(
+		b->store, b->box.folder, 0, low_uid > 0 ? low_uid - 1 : UINT32_MAX, below, err);
 
 	b->box.known_below = below->len > 0;
 	g_array_unref(below);
@@ -143,7 +143,8 @@ static bool is_full(const struct refresh *r)
 	return imap_intake_is_top(&r->in) && r->in.uids->len >= MIN(r->want, r->call.b->box.exists);
 }
 
-/* UIDs have gaps, and more may have come than was asked for ahead: then the window by its numbers. */
+/* UIDs have gaps, and more may have come than was asked for ahead: then the window by
+ * its numbers. */
 static int top_up(struct refresh *r)
 {
 	struct bz_backend *b = r->call.b;
@@ -153,12 +154,14 @@ static int top_up(struct refresh *r)
 	r->asked = false;
 	ask_newest(r, b->box.exists);
 	if (r->call.rc != 0 || imap_go(b, r->call.job, NULL, r->call.err) != 0 ||
-		imap_check(&r->in.result, r->call.err, _("The server did not list the folder.")) != 0)
+		imap_check(&r->in.result, r->call.err, _("The server did not list the folder.")) !=
+			0)
 		return -1;
 	return store_window(r);
 }
 
-/* Where the background goes on: below the window, where that is the top of the folder as it is now. */
+/* Where the background goes on: below the window, where that is the top of the folder as it
+ * is now. */
 static int begin_pass(struct refresh *r)
 {
 	struct imap_box *box = &r->call.b->box;
@@ -181,8 +184,10 @@ static int run_refresh(struct refresh *r, const char *name)
 		.call = &r->call, .name = name, .on_exists = ask_newest, .me = r};
 	if (look_up_old(r, name) != 0 || imap_open(b, r->call.job, &login, r->call.err) != 0 ||
 		imap_submit_select(&r->select) != 0 || ask_ahead(r) != 0 ||
-		imap_go(b, r->call.job, &login, r->call.err) != 0 || imap_selected(&r->select) != 0 ||
-		imap_check(&r->in.result, r->call.err, _("The server did not list the folder.")) != 0)
+		imap_go(b, r->call.job, &login, r->call.err) != 0 ||
+		imap_selected(&r->select) != 0 ||
+		imap_check(&r->in.result, r->call.err, _("The server did not list the folder.")) !=
+			0)
 		return -1;
 	if (r->select.dropped)
 		r->old_known = 0;
@@ -204,15 +209,16 @@ int imap_refresh(struct bz_backend *b, const struct bz_job *job, const char *nam
 	return rc;
 }
 
-/* --- the rest, newest first --------------------------------------------------------------------------------------- */
+/* --- the rest, newest first ------------------------------------------------------------------- */
 
-static int fetch_range(struct imap_intake *in, const struct bz_job *job, uint32_t low, uint32_t high,
-	const char *items, struct bz_err *err)
+static int fetch_range(struct imap_intake *in, const struct bz_job *job, uint32_t low,
+	uint32_t high, const char *items, struct bz_err *err)
 {
 	struct bz_backend *b = in->b;
 
 	imap_intake_ask(in, false, low, high);
-	if (imap_submit(b->conn, &imap_intake_on, in, NULL, err, "FETCH %u:%u %s", low, high, items) != 0 ||
+	if (imap_submit(b->conn, &imap_intake_on, in, NULL, err, "FETCH %u:%u %s", low, high,
+		    items) != 0 ||
 		imap_go(b, job, NULL, err) != 0 ||
 		imap_check(&in->result, err, _("The server did not list the folder.")) != 0)
 		return -1;
@@ -229,7 +235,8 @@ static int fetch_unknown(
 	int rc;
 
 	for (guint i = 0; i < uids->len; i++)
-		g_string_append_printf(set, "%s%u", i > 0 ? "," : "", g_array_index(uids, uint32_t, i));
+		g_string_append_printf(
+			set, "%s%u", i > 0 ? "," : "", g_array_index(uids, uint32_t, i));
 	imap_intake_init(&in, b);
 	imap_intake_ask(&in, true, 1, UINT32_MAX);
 	rc = imap_submit(b->conn, &imap_intake_on, &in, NULL, err, "UID FETCH %s %s", set->str,
@@ -262,8 +269,8 @@ static int sync_known(struct imap_intake *in, const struct bz_job *job, uint32_t
 	return rc;
 }
 
-static int sync_unknown(struct imap_intake *in, const struct bz_job *job, uint32_t low, uint32_t high,
-	struct bz_err *err)
+static int sync_unknown(struct imap_intake *in, const struct bz_job *job, uint32_t low,
+	uint32_t high, struct bz_err *err)
 {
 	if (fetch_range(in, job, low, high, IMAP_ROW_ITEMS, err) != 0)
 		return -1;
@@ -271,7 +278,8 @@ static int sync_unknown(struct imap_intake *in, const struct bz_job *job, uint32
 }
 
 /* What was told goes to the store; what lies between it and the piece above is gone. */
-static int settle_piece(struct imap_intake *in, const struct bz_job *job, bool known, struct bz_err *err)
+static int settle_piece(
+	struct imap_intake *in, const struct bz_job *job, bool known, struct bz_err *err)
 {
 	struct imap_box *box = &in->b->box;
 	uint32_t low_uid = imap_intake_lowest(in);
@@ -296,7 +304,8 @@ static int sync_piece(struct bz_backend *b, const struct bz_job *job, struct bz_
 	if (rc == 0 && in.uids->len > 0)
 		rc = settle_piece(&in, job, known, err);
 	else if (rc == 0)
-		box->passing = false; /* a server that tells nothing of 500 messages: as good as it gets */
+		box->passing =
+			false; /* a server that tells nothing of 500 messages: as good as it gets */
 	imap_intake_clear(&in);
 	return rc;
 }
@@ -331,12 +340,12 @@ static int end_pass(struct bz_backend *b, const struct bz_job *job, struct bz_er
 	box->known_below = true;
 	if (imap_put_counts(b, job, true, err) != 0)
 		return -1;
-	return box->passing ? 0
-			    : bz_store_folder_note(b->store, box->folder, note != NULL ? note : "", err);
+	return box->passing
+		       ? 0
+		       : bz_store_folder_note(b->store, box->folder, note != NULL ? note : "", err);
 }
 
-int imap_background(
-	struct bz_backend *b, const struct bz_job *job, bool *more, struct bz_err *err)
+int imap_background(struct bz_backend *b, const struct bz_job *job, bool *more, struct bz_err *err)
 {
 	int rc;
 

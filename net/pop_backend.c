@@ -1,6 +1,6 @@
-/* POP3: the mail comes to this computer, whole messages into the account's mbox exactly once (DESIGN
- * section 7; deliver.h does the writing). Nothing is ever deleted on the server. Reading and flags need
- * no line. */
+/* POP3: the mail comes to this computer, whole messages into the account's mbox exactly once
+ * (DESIGN section 7; deliver.h does the writing). Nothing is ever deleted on the server. Reading
+ * and flags need no line. */
 #include "net/backends.h"
 #include "net/login.h"
 #include "net/pop_conn.h"
@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 enum {
-	AHEAD = 32,                  /* RETRs written before the first is answered */
+	AHEAD = 32, /* RETRs written before the first is answered */
 	MESSAGE_MAX = 256 << 20,
 	BATCH_BYTES = 16 << 20,
 	HEADER_MAX = 64 << 10,
@@ -46,12 +46,12 @@ struct bz_backend {
 	const struct bz_job *job; /* of the call that reads */
 	bool too_long;
 	uint64_t bytes, bytes_total; /* for the progress line */
-	guint refused;         /* messages that the server would not give */
+	guint refused;               /* messages that the server would not give */
 	double told;
 	const struct bz_report *report;
 };
 
-/* --- the folder ------------------------------------------------------------------------------------------------ */
+/* --- the folder ------------------------------------------------------------------------------- */
 
 static struct bz_backend *create(
 	const struct bz_account *account, struct bz_store *store, struct bz_err *err)
@@ -116,7 +116,7 @@ static int look(struct bz_backend *b, const struct bz_job *job, bool *more, stru
 	return bz_localbox_look(b->box, job, more, err);
 }
 
-/* --- refresh: what is new on the server ------------------------------------------------------------------------- */
+/* --- refresh: what is new on the server ------------------------------------------------------- */
 
 static int take_lock(struct bz_backend *b, struct bz_err *err)
 {
@@ -166,7 +166,8 @@ static void tell_refused(const struct bz_backend *b, const struct bz_job *job)
 {
 	g_autofree char *text = g_strdup_printf(
 		ngettext("%s did not give %u message; it is asked for again next time.",
-			"%s did not give %u messages; they are asked for again next time.", b->refused),
+			"%s did not give %u messages; they are asked for again next time.",
+			b->refused),
 		b->account->host, b->refused);
 
 	if (b->refused > 0)
@@ -210,7 +211,7 @@ static int refresh(struct bz_backend *b, const struct bz_job *job, const char *n
 	return 0;
 }
 
-/* --- background: the download ------------------------------------------------------------------------------------- */
+/* --- background: the download ----------------------------------------------------------------- */
 
 static void tell_progress(struct bz_backend *b, bool now)
 {
@@ -223,8 +224,8 @@ static void tell_progress(struct bz_backend *b, bool now)
 		MAX(b->bytes_total, b->bytes + b->body->len));
 }
 
-/* A message has a minute, and as much more as its bytes take at the least rate; what the server says of
- * its size is no promise. */
+/* A message has a minute, and as much more as its bytes take at the least rate; what the server
+ * says of its size is no promise. */
 static void grant_time(struct bz_backend *b)
 {
 	b->granted = b->body->len + GRANT_BYTES;
@@ -259,8 +260,8 @@ static int ask_more(struct bz_backend *b, struct bz_err *err)
 		return 0; /* half a window at a time: fewer writes */
 	out = g_string_new(NULL);
 	for (; b->asked < last; b->asked++)
-		g_string_append_printf(
-			out, "RETR %u\r\n", g_array_index(b->todo, struct pop_item, b->asked).number);
+		g_string_append_printf(out, "RETR %u\r\n",
+			g_array_index(b->todo, struct pop_item, b->asked).number);
 	rc = bz_stream_write(b->conn->stream, out->str, out->len, err);
 	g_string_free(out, TRUE);
 	return rc;
@@ -279,8 +280,8 @@ static int read_answer(struct bz_backend *b, struct bz_err *err)
 		if (rc != 0) {
 			b->refused += rc == 1;
 			if (rc == 1)
-				bz_log(BZ_LOG_WARN, "%s: message %u was refused: %s", b->account->id,
-					item->number, words);
+				bz_log(BZ_LOG_WARN, "%s: message %u was refused: %s",
+					b->account->id, item->number, words);
 			return rc;
 		}
 		b->in_body = true;
@@ -292,7 +293,8 @@ static int read_answer(struct bz_backend *b, struct bz_err *err)
 	return rc;
 }
 
-static void add_row(struct bz_backend *b, const struct bz_deliver_item *item, struct bz_summary *row)
+static void add_row(
+	struct bz_backend *b, const struct bz_deliver_item *item, struct bz_summary *row)
 {
 	gsize len;
 	const char *text = g_bytes_get_data(item->message, &len);
@@ -307,7 +309,8 @@ static void add_row(struct bz_backend *b, const struct bz_deliver_item *item, st
 		.received = g_get_real_time() / G_USEC_PER_SEC,
 	};
 	memcpy(row->digest, item->digest, sizeof row->digest);
-	bz_mime_summarize(row, len > 0 ? text : "", MIN(len, HEADER_MAX)); /* of no bytes it is NULL */
+	bz_mime_summarize(
+		row, len > 0 ? text : "", MIN(len, HEADER_MAX)); /* of no bytes it is NULL */
 }
 
 static int put_counts(struct bz_backend *b, struct bz_folder *folder, struct bz_err *err)
@@ -340,14 +343,15 @@ static int tell_rows(struct bz_backend *b, const struct bz_job *job, enum bz_cha
 }
 
 /* Rows for what deliver() stored; newest first in the change. */
-static int put_rows(struct bz_backend *b, const struct bz_job *job, const GArray *batch,
-	struct bz_err *err)
+static int put_rows(
+	struct bz_backend *b, const struct bz_job *job, const GArray *batch, struct bz_err *err)
 {
 	GArray *ids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
 	int rc = bz_store_begin(b->store, err);
 
 	for (guint i = 0; i < batch->len && rc == 0; i++) {
-		const struct bz_deliver_item *item = &g_array_index(batch, struct bz_deliver_item, i);
+		const struct bz_deliver_item *item =
+			&g_array_index(batch, struct bz_deliver_item, i);
 		struct bz_summary row;
 
 		if (item->uid == 0)
@@ -367,7 +371,8 @@ static int put_rows(struct bz_backend *b, const struct bz_job *job, const GArray
 	return tell_rows(b, job, BZ_CHANGE_NEWER, ids, err);
 }
 
-static int store_batch(struct bz_backend *b, const struct bz_job *job, GArray *batch, struct bz_err *err)
+static int store_batch(
+	struct bz_backend *b, const struct bz_job *job, GArray *batch, struct bz_err *err)
 {
 	struct bz_deliver_item *items = (struct bz_deliver_item *)(void *)batch->data;
 
@@ -418,13 +423,15 @@ static void begin_message(struct bz_backend *b, const struct bz_job *job)
 }
 
 /* Read answers for one piece of time. The first failure ends it; *whole messages are in batch. */
-static int read_piece(struct bz_backend *b, const struct bz_job *job, GArray *batch, struct bz_err *err)
+static int read_piece(
+	struct bz_backend *b, const struct bz_job *job, GArray *batch, struct bz_err *err)
 {
 	uint64_t first = b->bytes;
 
 	b->piece_end = bz_now() + PIECE_SECONDS;
 	b->has_whole = false;
-	while (b->answered < b->todo->len && b->bytes - first < BATCH_BYTES && bz_now() < b->piece_end) {
+	while (b->answered < b->todo->len && b->bytes - first < BATCH_BYTES &&
+		bz_now() < b->piece_end) {
 		int rc;
 
 		begin_message(b, job);
@@ -444,7 +451,8 @@ static int read_piece(struct bz_backend *b, const struct bz_job *job, GArray *ba
 	return 0;
 }
 
-static int background(struct bz_backend *b, const struct bz_job *job, bool *more, struct bz_err *err)
+static int background(
+	struct bz_backend *b, const struct bz_job *job, bool *more, struct bz_err *err)
 {
 	GArray *batch;
 	int rc, stored;
@@ -479,7 +487,7 @@ static int background(struct bz_backend *b, const struct bz_job *job, bool *more
 	return 0;
 }
 
-/* --- reading and flags: local ------------------------------------------------------------------------------------- */
+/* --- reading and flags: local ----------------------------------------------------------------- */
 
 static int fetch(struct bz_backend *b, const struct bz_job *job, const struct bz_msgref *ref,
 	enum bz_fetch what, struct bz_message **out, struct bz_err *err)

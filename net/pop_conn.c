@@ -12,7 +12,7 @@ enum { MESSAGES_MAX = 500000, CAPA_MAX = 200, UIDL_MAX = 70 };
 #define ANSWER_SECONDS 60.0
 #define QUIT_SECONDS 2.0
 
-/* --- lines ---------------------------------------------------------------------------------------------------- */
+/* --- lines ------------------------------------------------------------------------------------ */
 
 int pop_say(struct pop_conn *c, struct bz_err *err, const char *fmt, ...)
 {
@@ -24,7 +24,8 @@ int pop_say(struct pop_conn *c, struct bz_err *err, const char *fmt, ...)
 	n = g_vsnprintf(line, sizeof line - 2, fmt, args);
 	va_end(args);
 	if (n < 0 || n >= (int)sizeof line - 2)
-		return bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_NONE, _("A name or password is too long."));
+		return bz_err_set(
+			err, BZ_ERR_LOCAL, BZ_CODE_NONE, _("A name or password is too long."));
 	memcpy(line + n, "\r\n", 2);
 	rc = bz_stream_write(c->stream, line, (size_t)n + 2, err);
 	explicit_bzero(line, sizeof line);
@@ -67,7 +68,7 @@ static int next_item(struct pop_conn *c, const char **line, struct bz_err *err)
 	return 1;
 }
 
-/* --- CAPA (RFC 2449) ------------------------------------------------------------------------------------------- */
+/* --- CAPA (RFC 2449) -------------------------------------------------------------------------- */
 
 static void note_capa(struct pop_conn *c, const char *line)
 {
@@ -101,13 +102,14 @@ static int ask_capa(struct pop_conn *c, struct bz_err *err)
 	return rc;
 }
 
-/* --- login ------------------------------------------------------------------------------------------------------ */
+/* --- login ------------------------------------------------------------------------------------ */
 
 /* A refusal that another try may cure is no matter of the password (RFC 2449 8.1, RFC 3206). */
-static int refused(const struct pop_conn *c, const struct bz_account *a, const char *words,
-	struct bz_err *err)
+static int refused(
+	const struct pop_conn *c, const struct bz_account *a, const char *words, struct bz_err *err)
 {
-	static const char *const later[] = {"[IN-USE]", "[LOGIN-DELAY]", "[SYS/TEMP]", "[SYS/PERM]"};
+	static const char *const later[] = {
+		"[IN-USE]", "[LOGIN-DELAY]", "[SYS/TEMP]", "[SYS/PERM]"};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(later); i++)
 		if (g_ascii_strncasecmp(words, later[i], strlen(later[i])) == 0)
@@ -124,8 +126,8 @@ static int expect_login(struct pop_conn *c, const struct bz_account *a, struct b
 	return rc == 1 ? refused(c, a, words, err) : rc;
 }
 
-static int login_plain(struct pop_conn *c, const struct bz_account *a, const char *password,
-	struct bz_err *err)
+static int login_plain(
+	struct pop_conn *c, const struct bz_account *a, const char *password, struct bz_err *err)
 {
 	char *plain = bz_login_plain(a->user, password);
 	const char *line;
@@ -144,13 +146,15 @@ static int login_plain(struct pop_conn *c, const struct bz_account *a, const cha
 	return rc == 0 ? expect_login(c, a, err) : -1;
 }
 
-static int login(struct pop_conn *c, const struct bz_account *a, const char *password, struct bz_err *err)
+static int login(
+	struct pop_conn *c, const struct bz_account *a, const char *password, struct bz_err *err)
 {
 	if (!c->user && c->plain)
 		return login_plain(c, a, password, err);
 	if (!c->user)
 		return bz_err_set(err, BZ_ERR_AUTH, BZ_CODE_LOGIN_REFUSED,
-			_("%s offers no way to log in that buzon uses (USER or PLAIN). Nothing was sent."),
+			_("%s offers no way to log in that buzon uses (USER or PLAIN). Nothing was "
+			  "sent."),
 			a->host);
 	if (pop_say(c, err, "USER %s", a->user) != 0 ||
 		(!c->pipelining && expect_login(c, a, err) != 0) ||
@@ -160,9 +164,10 @@ static int login(struct pop_conn *c, const struct bz_account *a, const char *pas
 	return expect_login(c, a, err);
 }
 
-/* --- UIDL and LIST --------------------------------------------------------------------------------------------------- */
+/* --- UIDL and LIST ---------------------------------------------------------------------------- */
 
-/* RFC 1939 section 7: 1 to 70 characters of 0x21 to 0x7E. What breaks that rule is known by its digest. */
+/* RFC 1939 section 7: 1 to 70 characters of 0x21 to 0x7E. What breaks that rule is known by its
+ * digest. */
 static void keep_uidl(const char *id, size_t n, struct pop_item *item)
 {
 	bool plain = n <= UIDL_MAX;
@@ -215,9 +220,12 @@ static bool add_uidl(struct uidls *u, const struct pop_item *item)
 
 static void note_left_alone(const struct pop_conn *c, const struct bz_job *job, guint n)
 {
-	g_autofree char *text = g_strdup_printf(ngettext(
-		"%s does not tell %u message apart from the others (UIDL); it stays there.",
-		"%s does not tell %u messages apart from the others (UIDL); they stay there.", n),
+	g_autofree char *text = g_strdup_printf(
+		ngettext(
+			"%s does not tell %u message apart from the others (UIDL); it stays there.",
+			"%s does not tell %u messages apart from the others (UIDL); they stay "
+			"there.",
+			n),
 		bz_stream_host(c->stream), n);
 
 	bz_log(BZ_LOG_WARN, "%s", text);
@@ -238,7 +246,8 @@ static int read_lines(struct pop_conn *c, struct uidls *u, struct bz_err *err)
 	return rc;
 }
 
-static int read_uidls(struct pop_conn *c, const struct bz_job *job, GArray *items, struct bz_err *err)
+static int read_uidls(
+	struct pop_conn *c, const struct bz_job *job, GArray *items, struct bz_err *err)
 {
 	struct uidls u = {.items = items};
 	const char *line = "";
@@ -246,7 +255,8 @@ static int read_uidls(struct pop_conn *c, const struct bz_job *job, GArray *item
 
 	if (rc == 1)
 		return bz_err_server(err, BZ_ERR_UNSUPPORTED, BZ_CODE_NONE, line, -1,
-			_("%s cannot tell its messages apart (UIDL), so they would be downloaded twice. "
+			_("%s cannot tell its messages apart (UIDL), so they would be downloaded "
+			  "twice. "
 			  "Nothing was downloaded."),
 			bz_stream_host(c->stream));
 	if (rc != 0)
@@ -276,9 +286,9 @@ static int read_sizes(struct pop_conn *c, GArray *items, struct bz_err *err)
 	while ((rc = next_item(c, &line, err)) == 1) {
 		char *end;
 		guint64 number = g_ascii_strtoull(line, &end, 10);
-		guint place = number <= UINT32_MAX
-			? GPOINTER_TO_UINT(g_hash_table_lookup(places, GUINT_TO_POINTER((guint)number)))
-			: 0;
+		guint place = number <= UINT32_MAX ? GPOINTER_TO_UINT(g_hash_table_lookup(places,
+							     GUINT_TO_POINTER((guint)number)))
+						   : 0;
 
 		if (++lines > MESSAGES_MAX)
 			return broken(c, "LIST", err);
@@ -292,12 +302,13 @@ static int read_sizes(struct pop_conn *c, GArray *items, struct bz_err *err)
 static int list(struct pop_conn *c, const struct bz_job *job, GArray *items, struct bz_err *err)
 {
 	if (pop_say(c, err, "UIDL") != 0 || (c->pipelining && pop_say(c, err, "LIST") != 0) ||
-		read_uidls(c, job, items, err) != 0 || (!c->pipelining && pop_say(c, err, "LIST") != 0))
+		read_uidls(c, job, items, err) != 0 ||
+		(!c->pipelining && pop_say(c, err, "LIST") != 0))
 		return -1;
 	return read_sizes(c, items, err);
 }
 
-/* --- the whole ---------------------------------------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 static int greet(struct pop_conn *c, struct bz_err *err)
 {
@@ -309,8 +320,8 @@ static int greet(struct pop_conn *c, struct bz_err *err)
 		       : rc;
 }
 
-struct pop_conn *pop_open(const struct bz_account *a, struct bz_store *store, const struct bz_job *job,
-	GArray *items, struct bz_err *err)
+struct pop_conn *pop_open(const struct bz_account *a, struct bz_store *store,
+	const struct bz_job *job, GArray *items, struct bz_err *err)
 {
 	struct pop_conn *c;
 
@@ -323,10 +334,12 @@ struct pop_conn *pop_open(const struct bz_account *a, struct bz_store *store, co
 		return NULL;
 	}
 	c->guard = bz_guard_new(c->stream);
-	bz_stream_limits(c->stream, bz_now() + ANSWER_SECONDS, 0, BZ_GUARD_LITERAL_MAX, job->cancel);
+	bz_stream_limits(
+		c->stream, bz_now() + ANSWER_SECONDS, 0, BZ_GUARD_LITERAL_MAX, job->cancel);
 	if ((a->security == BZ_SECURITY_STARTTLS || greet(c, err) == 0) && ask_capa(c, err) == 0 &&
 		login(c, a, job->password, err) == 0 && list(c, job, items, err) == 0) {
-		bz_log(BZ_LOG_INFO, "%s: connected to %s, %u messages there", a->id, a->host, items->len);
+		bz_log(BZ_LOG_INFO, "%s: connected to %s, %u messages there", a->id, a->host,
+			items->len);
 		return c;
 	}
 	pop_close(&c, NULL);

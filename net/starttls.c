@@ -16,7 +16,8 @@ struct clear {
 static int refuse(struct clear *c, const char *words)
 {
 	return bz_err_server(c->err, BZ_ERR_TLS, BZ_CODE_NO_STARTTLS, words, -1,
-		_("%s does not start TLS as it should. buzon stopped before sending your password."),
+		_("%s does not start TLS as it should. buzon stopped before sending your "
+		  "password."),
 		bz_stream_host(c->stream));
 }
 
@@ -38,8 +39,8 @@ static bool begins(const char *line, const char *word)
 static int nothing_ahead(struct clear *c)
 {
 	return bz_guard_held(c->guard) == 0
-		? 0
-		: refuse(c, _("bytes came before TLS that nobody asked for"));
+		       ? 0
+		       : refuse(c, _("bytes came before TLS that nobody asked for"));
 }
 
 static int expect(struct clear *c, const char *word)

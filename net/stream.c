@@ -28,7 +28,7 @@ struct bz_stream {
 	uint64_t budget, used;
 	double hurried;      /* since when somebody is in a hurry; 0 = nobody */
 	uint64_t hurried_in; /* what had come by then */
-	bool wrote; /* since the last wait: the next one is a turn */
+	bool wrote;          /* since the last wait: the next one is a turn */
 	struct bz_stream_stats stats;
 };
 
@@ -40,15 +40,15 @@ double bz_now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* --- waiting ---------------------------------------------------------------------------------------- */
+/* --- waiting ---------------------------------------------------------------------------------- */
 
 static int timed_out(const struct bz_stream *s, double now, struct bz_err *err)
 {
 	if (now - s->last_in < 1) /* it does answer, a little now and then */
 		return bz_err_set(err, BZ_ERR_TIMEOUT, BZ_CODE_NONE,
 			_("%s answers too slowly; buzon has stopped waiting."), s->host);
-	return bz_err_set(err, BZ_ERR_TIMEOUT, BZ_CODE_NONE, _("%s has not answered for %d s."), s->host,
-		(int)(now - s->last_in + 0.5));
+	return bz_err_set(err, BZ_ERR_TIMEOUT, BZ_CODE_NONE, _("%s has not answered for %d s."),
+		s->host, (int)(now - s->last_in + 0.5));
 }
 
 /* Seconds that may still be waited; negative = none. */
@@ -92,8 +92,8 @@ static bool must_hurry(struct bz_stream *s, double now)
 	}
 	took = now - s->hurried;
 	return now - MAX(s->hurried, s->last_in) >= s->hurry.patience ||
-		(took >= s->hurry.patience &&
-			(double)(s->stats.in - s->hurried_in) < took * HURRY_RATE);
+	       (took >= s->hurry.patience &&
+		       (double)(s->stats.in - s->hurried_in) < took * HURRY_RATE);
 }
 
 static int wait_for(struct bz_stream *s, short events, struct bz_err *err)
@@ -116,11 +116,10 @@ static int wait_for(struct bz_stream *s, short events, struct bz_err *err)
 
 static int closed(const struct bz_stream *s, struct bz_err *err)
 {
-	return bz_err_set(
-		err, BZ_ERR_NET, BZ_CODE_CLOSED, _("%s closed the connection."), s->host);
+	return bz_err_set(err, BZ_ERR_NET, BZ_CODE_CLOSED, _("%s closed the connection."), s->host);
 }
 
-/* --- OpenSSL's way to the socket: send() with MSG_NOSIGNAL --------------------------------------------- */
+/* --- OpenSSL's way to the socket: send() with MSG_NOSIGNAL ------------------------------------ */
 
 static int bio_write(BIO *bio, const char *data, int n)
 {
@@ -135,7 +134,8 @@ static int bio_write(BIO *bio, const char *data, int n)
 
 static bool is_over(const struct bz_stream *s)
 {
-	return g_cancellable_is_cancelled(s->cancel) || (s->deadline > 0 && bz_now() >= s->deadline);
+	return g_cancellable_is_cancelled(s->cancel) ||
+	       (s->deadline > 0 && bz_now() >= s->deadline);
 }
 
 /* OpenSSL reads on by itself where records hold no data (tickets, new keys): it ends there too. */
@@ -203,7 +203,7 @@ static int retry_tls(struct bz_stream *s, int rc, struct bz_err *err)
 	}
 }
 
-/* --- making and ending --------------------------------------------------------------------------------- */
+/* --- making and ending ------------------------------------------------------------------------ */
 
 void bz_stream_set_hurry(struct bz_stream *s, const struct bz_hurry *hurry)
 {
@@ -232,7 +232,7 @@ static bool is_loopback(int fd)
 	if (peer.ss_family == AF_INET)
 		return ntohl(((struct sockaddr_in *)(void *)&peer)->sin_addr.s_addr) >> 24 == 127;
 	return peer.ss_family == AF_INET6 &&
-		IN6_IS_ADDR_LOOPBACK(&((struct sockaddr_in6 *)(void *)&peer)->sin6_addr);
+	       IN6_IS_ADDR_LOOPBACK(&((struct sockaddr_in6 *)(void *)&peer)->sin6_addr);
 }
 
 struct bz_stream *bz_stream_dial(const struct bz_dial *dial, double deadline, GCancellable *cancel,
@@ -249,9 +249,10 @@ struct bz_stream *bz_stream_dial(const struct bz_dial *dial, double deadline, GC
 	s->hurry = dial->hurry;
 	if (dial->security == BZ_SECURITY_NONE && !is_loopback(fd))
 		bz_err_set(err, BZ_ERR_TLS, BZ_CODE_NONE,
-			_("%s is not this computer: buzon sends no password without TLS."), dial->host);
+			_("%s is not this computer: buzon sends no password without TLS."),
+			dial->host);
 	else if (dial->security != BZ_SECURITY_TLS ||
-		bz_stream_start_tls(s, dial, deadline, cancel, cert, err) == 0)
+		 bz_stream_start_tls(s, dial, deadline, cancel, cert, err) == 0)
 		return s;
 	bz_stream_close(&s);
 	return NULL;
@@ -299,8 +300,8 @@ void bz_stream_close(struct bz_stream **stream)
 	*stream = NULL;
 }
 
-void bz_stream_limits(struct bz_stream *s, double deadline, double stall, uint64_t budget,
-	GCancellable *cancel)
+void bz_stream_limits(
+	struct bz_stream *s, double deadline, double stall, uint64_t budget, GCancellable *cancel)
 {
 	drop_cancel(s);
 	s->cancel = cancel != NULL ? g_object_ref(cancel) : NULL;
@@ -312,7 +313,7 @@ void bz_stream_limits(struct bz_stream *s, double deadline, double stall, uint64
 	s->last_in = bz_now();
 }
 
-/* --- bytes --------------------------------------------------------------------------------------------- */
+/* --- bytes ------------------------------------------------------------------------------------ */
 
 /* Bytes, 0 = would block, -1 = the end. Neither waits. */
 static ssize_t read_clear(struct bz_stream *s, void *buf, size_t n, struct bz_err *err)

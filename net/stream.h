@@ -12,8 +12,8 @@
 
 struct bz_stream;
 
-/* Asked while nothing arrives: does the person want something that needs no line? Then the wait ends
- * with kind CANCELLED, code BZ_CODE_HURRY, after `patience` seconds of it. */
+/* Asked while nothing arrives: does the person want something that needs no line? Then the wait
+ * ends with kind CANCELLED, code BZ_CODE_HURRY, after `patience` seconds of it. */
 struct bz_hurry {
 	bool (*f)(void *me); /* NULL = nobody ever is */
 	void *me;
@@ -25,9 +25,9 @@ struct bz_dial {
 	const char *host;
 	uint16_t port;
 	enum bz_security security;
-	const char *ca_file;            /* PEM file, NULL = system trust (hashed directory) */
-	const uint8_t *pin;             /* 32 bytes: this exact certificate, or nothing else; NULL */
-	const uint8_t *trust_once;      /* 32 bytes accepted by the person for this run; NULL */
+	const char *ca_file;       /* PEM file, NULL = system trust (hashed directory) */
+	const uint8_t *pin;        /* 32 bytes: this exact certificate, or nothing else; NULL */
+	const uint8_t *trust_once; /* 32 bytes accepted by the person for this run; NULL */
 	struct bz_hurry hurry;
 };
 
@@ -66,7 +66,7 @@ bool bz_stream_is_tls(const struct bz_stream *stream);
 
 struct bz_stream_stats {
 	uint64_t in, out; /* plain bytes, above TLS */
-	uint32_t turns;   /* times we had to wait for the server after writing, or for its greeting */
+	uint32_t turns; /* times we had to wait for the server after writing, or for its greeting */
 };
 void bz_stream_get_stats(const struct bz_stream *stream, struct bz_stream_stats *stats);
 

@@ -53,7 +53,8 @@ static int set_name(SSL *ssl, const char *host)
 {
 	if (is_address(host))
 		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host);
-	SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+	SSL_set_hostflags(
+		ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
 	return SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1;
 }
 
@@ -78,7 +79,7 @@ SSL *bz_tls_new(const struct bz_dial *dial, BIO *bio, struct bz_err *err)
 	return ssl;
 }
 
-/* --- what the certificate says, for the person --------------------------------------------------- */
+/* --- what the certificate says, for the person ------------------------------------------------ */
 
 static void digest_of(const X509 *x, uint8_t out[32])
 {
@@ -125,8 +126,8 @@ static void add_address(char *out, size_t n, const ASN1_OCTET_STRING *ip)
 	int len = ASN1_STRING_length(ip);
 
 	if ((len == 4 || len == 16) &&
-		inet_ntop(len == 4 ? AF_INET : AF_INET6, ASN1_STRING_get0_data(ip), text, sizeof text) !=
-			NULL)
+		inet_ntop(len == 4 ? AF_INET : AF_INET6, ASN1_STRING_get0_data(ip), text,
+			sizeof text) != NULL)
 		add_name(out, n, text, strlen(text));
 }
 
@@ -151,8 +152,7 @@ static void alt_names(X509 *x, char *out, size_t n)
 static void add_link(struct bz_cert *cert, X509 *x)
 {
 	char subject[200], issuer[200], sum[81], dates[2][16] = {"?", "?"};
-	int64_t ends[2] = {
-		seconds_of(X509_get0_notBefore(x)), seconds_of(X509_get0_notAfter(x))};
+	int64_t ends[2] = {seconds_of(X509_get0_notBefore(x)), seconds_of(X509_get0_notAfter(x))};
 	size_t at = strlen(cert->chain);
 	uint8_t digest[32];
 
@@ -167,8 +167,8 @@ static void add_link(struct bz_cert *cert, X509 *x)
 		if (ends[i] != INT64_MIN && gmtime_r(&t, &tm) != NULL)
 			strftime(dates[i], sizeof dates[i], "%Y-%m-%d", &tm);
 	}
-	(void)snprintf(cert->chain + at, sizeof cert->chain - at, "%s | %s | %s..%s | %s\n", subject,
-		issuer, dates[0], dates[1], sum);
+	(void)snprintf(cert->chain + at, sizeof cert->chain - at, "%s | %s | %s..%s | %s\n",
+		subject, issuer, dates[0], dates[1], sum);
 }
 
 static void describe(SSL *ssl, X509 *x, const struct bz_dial *dial, struct bz_cert *cert)
@@ -183,10 +183,11 @@ static void describe(SSL *ssl, X509 *x, const struct bz_dial *dial, struct bz_ce
 	name_of(X509_get_issuer_name(x), cert->issuer, sizeof cert->issuer);
 	cert->self_signed = X509_self_signed(x, 0) == 1;
 	cert->name_matches = is_address(dial->host)
-		? X509_check_ip_asc(x, dial->host, 0) == 1
-		: X509_check_host(x, dial->host, 0,
-			  X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT,
-			  NULL) == 1;
+				     ? X509_check_ip_asc(x, dial->host, 0) == 1
+				     : X509_check_host(x, dial->host, 0,
+					       X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+						       X509_CHECK_FLAG_NEVER_CHECK_SUBJECT,
+					       NULL) == 1;
 	cert->in_force = cert->not_before <= now && now <= cert->not_after;
 	digest_of(x, cert->sha256);
 	for (int i = 0; i < sk_X509_num(chain); i++)
@@ -197,7 +198,7 @@ static void describe(SSL *ssl, X509 *x, const struct bz_dial *dial, struct bz_ce
 	}
 }
 
-/* --- the verdict ------------------------------------------------------------------------------------ */
+/* --- the verdict ------------------------------------------------------------------------------ */
 
 static enum bz_err_code reason(const SSL *ssl, const struct bz_cert *cert)
 {
@@ -224,14 +225,16 @@ static int distrust(const struct bz_cert *cert, struct bz_err *err)
 			cert->host);
 	case BZ_CODE_CERT_EXPIRED:
 		return bz_err_set(err, BZ_ERR_TRUST, cert->why,
-			_("The certificate of %s is outside its dates. Nothing was sent."), cert->host);
+			_("The certificate of %s is outside its dates. Nothing was sent."),
+			cert->host);
 	case BZ_CODE_CERT_NAME:
 		return bz_err_set(err, BZ_ERR_TRUST, cert->why,
 			_("This server says it is %s, not %s. Nothing was sent."),
 			cert->names[0] != '\0' ? cert->names : "?", cert->host);
 	default:
 		return bz_err_set(err, BZ_ERR_TRUST, cert->why,
-			_("Nobody buzon trusts has signed the certificate of %s. Nothing was sent."),
+			_("Nobody buzon trusts has signed the certificate of %s. Nothing was "
+			  "sent."),
 			cert->host);
 	}
 }

@@ -2,9 +2,9 @@
  *
  * One ops table a protocol. Every function is called on the account's worker thread alone, one at a
  * time. A backend never asks the person: it fails with TRUST or AUTH and the worker tells the UI.
- * Strings and structs given to an op are borrowed until it returns; results are the caller's. A slot
- * that is NULL is answered UNSUPPORTED by the worker. Ops return 0, or -1 with *err set. After any
- * error but REFUSED, STALE and UNSUPPORTED the worker calls disconnect before anything else. */
+ * Strings and structs given to an op are borrowed until it returns; results are the caller's. A
+ * slot that is NULL is answered UNSUPPORTED by the worker. Ops return 0, or -1 with *err set. After
+ * any error but REFUSED, STALE and UNSUPPORTED the worker calls disconnect before anything else. */
 #ifndef BZ_BACKEND_H
 #define BZ_BACKEND_H
 
@@ -18,9 +18,9 @@
 #include <gio/gio.h>
 
 enum bz_cap {
-	BZ_CAP_REMOTE = 1 << 0,   /* has a line that can be up or down */
-	BZ_CAP_LIVE = 1 << 1,     /* folders are the server's (IMAP); else downloads (POP) */
-	BZ_CAP_FLAGS = 1 << 2     /* set_flags works */
+	BZ_CAP_REMOTE = 1 << 0, /* has a line that can be up or down */
+	BZ_CAP_LIVE = 1 << 1,   /* folders are the server's (IMAP); else downloads (POP) */
+	BZ_CAP_FLAGS = 1 << 2   /* set_flags works */
 };
 
 /* What a backend may tell while it works; the worker's, thread of the call. Arguments are borrowed
@@ -32,7 +32,8 @@ struct bz_report {
 	/* Rows changed in the store (after the commit); change is taken. */
 	void (*rows)(void *me, struct bz_change *change);
 	/* Download progress; 0,0,0,0 = over. */
-	void (*progress)(void *me, uint32_t done, uint32_t total, uint64_t bytes, uint64_t bytes_total);
+	void (*progress)(
+		void *me, uint32_t done, uint32_t total, uint64_t bytes, uint64_t bytes_total);
 	/* A sentence for the person (translated) that is no failure of this request. */
 	void (*note)(void *me, const char *text);
 	/* Is a request of the person waiting? Asked between pieces of background work. */
@@ -44,11 +45,11 @@ struct bz_report {
 
 /* One call's circumstances. */
 struct bz_job {
-	GCancellable *cancel;     /* latched; ends a blocked call within 200 ms */
+	GCancellable *cancel; /* latched; ends a blocked call within 200 ms */
 	const struct bz_report *report;
-	const char *password;     /* to log in with: secret memory, NULL = none known */
+	const char *password;             /* to log in with: secret memory, NULL = none known */
 	const struct bz_cert *trust_once; /* certificate accepted for this run, or NULL */
-	struct bz_cert *cert;     /* out: filled when the error kind is TRUST */
+	struct bz_cert *cert;             /* out: filled when the error kind is TRUST */
 };
 
 /* Positions from the newest (0) that are on screen: fetched before anything else. */
@@ -68,7 +69,8 @@ struct bz_backend_ops {
 	const char *name; /* "imap", "pop", "file" */
 	unsigned caps;    /* enum bz_cap */
 
-	/* No I/O but local files. account and store outlive the backend. NULL and err on failure. */
+	/* No I/O but local files. account and store outlive the backend. NULL and err
+	 * on failure. */
 	struct bz_backend *(*create)(
 		const struct bz_account *account, struct bz_store *store, struct bz_err *err);
 	void (*destroy)(struct bz_backend **backend);
@@ -80,7 +82,8 @@ struct bz_backend_ops {
 	/* Close the line; never blocks longer than 200 ms. */
 	void (*disconnect)(struct bz_backend *);
 
-	/* Bring the folder table up to date. Every op that needs the line dials and logs in by itself. */
+	/* Bring the folder table up to date. Every op that needs the line dials and logs in by
+	 * itself. */
 	int (*list_folders)(struct bz_backend *, const struct bz_job *, struct bz_err *);
 	/* Make the folder current: window first. name is the wire name, so that a folder not yet in
 	 * the store can be opened ("INBOX"). POP: looks for and downloads new mail. May leave more
@@ -90,7 +93,8 @@ struct bz_backend_ops {
 	/* One message; *out is the caller's reference. Does not mark as read. */
 	int (*fetch)(struct bz_backend *, const struct bz_job *, const struct bz_msgref *,
 		enum bz_fetch, struct bz_message **out, struct bz_err *);
-	/* Add and remove flags (enum bz_flag) on n messages of one folder; the store's rows follow. */
+	/* Add and remove flags (enum bz_flag) on n messages of one folder; the store's
+	 * rows follow. */
 	int (*set_flags)(struct bz_backend *, const struct bz_job *, const struct bz_msgref *refs,
 		size_t n, unsigned add, unsigned remove, struct bz_err *);
 	/* One piece (<= 200 ms) of what refresh left over; *more says whether to come again. */

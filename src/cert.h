@@ -9,19 +9,19 @@
 
 /* A value; strings are NUL-terminated, bounded, raw (clean before showing). */
 struct bz_cert {
-	enum bz_err_code why;   /* BZ_CODE_CERT_* */
-	char host[256];         /* whom we wanted */
-	char names[512];        /* whom it is for: SAN entries, comma separated */
+	enum bz_err_code why; /* BZ_CODE_CERT_* */
+	char host[256];       /* whom we wanted */
+	char names[512];      /* whom it is for: SAN entries, comma separated */
 	char issuer[256];
 	bool self_signed;
 	bool name_matches;
 	bool in_force;
-	int64_t not_before;     /* seconds UTC */
+	int64_t not_before; /* seconds UTC */
 	int64_t not_after;
-	uint8_t sha256[32];     /* of the DER certificate */
-	bool had_pin;           /* a pin exists and this is not it */
+	uint8_t sha256[32]; /* of the DER certificate */
+	bool had_pin;       /* a pin exists and this is not it */
 	uint8_t pinned[32];
-	char chain[2048];       /* one line a certificate: subject, issuer, dates, SHA-256 */
+	char chain[2048]; /* one line a certificate: subject, issuer, dates, SHA-256 */
 };
 
 /* "609E 5930 3E3A ..." in groups of four, upper case; out holds 81 bytes. */

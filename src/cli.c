@@ -28,7 +28,7 @@ struct options {
 
 enum { NO_LIMIT = INT_MIN };
 
-/* --- options ------------------------------------------------------------------------------------------- */
+/* --- options ---------------------------------------------------------------------------------- */
 
 static const char *const long_options[] = {"--config", "--account", "--log", "--color", "--ascii",
 	"--lang", "--json", "--raw", "--limit", "--help", "--version", NULL};
@@ -93,7 +93,8 @@ static char *help_text(void)
 		  "  --config FILE    another buzonrc        --account NAME   only this account\n"
 		  "  --json           list, show: JSON       --limit N        list: the newest N\n"
 		  "  --raw            show: the source       --log FILE       another log file\n"
-		  "  --color WHEN     auto, always, never    --ascii          no drawing characters\n"
+		  "  --color WHEN     auto, always, never    --ascii          no drawing "
+		  "characters\n"
 		  "  --lang LL        en or es               --help --version\n"
 		  "\n"
 		  "Examples:\n"
@@ -177,7 +178,7 @@ static int check_values(const struct options *o)
 	return EX_USAGE;
 }
 
-/* --- buzonrc --------------------------------------------------------------------------------------------- */
+/* --- buzonrc ---------------------------------------------------------------------------------- */
 
 static void explain_first_config(const char *path)
 {
@@ -227,7 +228,8 @@ static int load_settings(struct bz_cli *cli, bool needed)
 	return needed ? EX_CONFIG : EX_OK;
 }
 
-static void apply_settings(const struct bz_cli *cli, const struct options *o, struct bz_cli_wiring *wiring)
+static void apply_settings(
+	const struct bz_cli *cli, const struct options *o, struct bz_cli_wiring *wiring)
 {
 	const struct bz_settings *s = cli->settings;
 	enum bz_glyphs glyphs = s != NULL ? s->glyphs : BZ_GLYPHS_AUTO;
@@ -235,15 +237,15 @@ static void apply_settings(const struct bz_cli *cli, const struct options *o, st
 	if (o->lang == NULL && s != NULL && s->language != NULL)
 		bz_lang_init(s->language);
 	wiring->ascii = o->ascii || glyphs == BZ_GLYPHS_ASCII ||
-		(glyphs == BZ_GLYPHS_AUTO && strcmp(nl_langinfo(CODESET), "UTF-8") != 0);
-	wiring->color = o->color != NULL ? o->color
+			(glyphs == BZ_GLYPHS_AUTO && strcmp(nl_langinfo(CODESET), "UTF-8") != 0);
+	wiring->color = o->color != NULL                         ? o->color
 			: s != NULL && s->theme == BZ_THEME_MONO ? "never"
 								 : "auto";
 	bz_text_set_ascii(wiring->ascii);
 	bz_log_open(o->log != NULL ? o->log : s != NULL ? s->log : NULL);
 }
 
-/* --- the screen -------------------------------------------------------------------------------------------- */
+/* --- the screen ------------------------------------------------------------------------------- */
 
 static const char *const commands[] = {"list", "show", "fetch", "check", NULL};
 
@@ -287,16 +289,17 @@ static int screen_accounts(const struct bz_cli *cli)
 	if (cli->account != NULL) {
 		one = bz_settings_account(cli->settings, cli->account);
 		if (one == NULL) {
-			fprintf(stderr, _("buzon: there is no account %s in %s\n"), cli->account, cli->config);
+			fprintf(stderr, _("buzon: there is no account %s in %s\n"), cli->account,
+				cli->config);
 			return EX_USAGE;
 		}
 		return cli->wiring->screen(cli->settings, &one, 1, 0, cli->wiring);
 	}
-	return cli->wiring->screen(cli->settings, (const struct bz_account *const *)all->pdata, all->len,
-		0, cli->wiring);
+	return cli->wiring->screen(cli->settings, (const struct bz_account *const *)all->pdata,
+		all->len, 0, cli->wiring);
 }
 
-/* --- commands ------------------------------------------------------------------------------------------------ */
+/* --- commands --------------------------------------------------------------------------------- */
 
 static int check_config(const struct bz_cli *cli)
 {
@@ -308,7 +311,8 @@ static int check_config(const struct bz_cli *cli)
 
 static int too_many(const char *command)
 {
-	fprintf(stderr, _("buzon: too many words for %s; `buzon --help` shows what there is\n"), command);
+	fprintf(stderr, _("buzon: too many words for %s; `buzon --help` shows what there is\n"),
+		command);
 	return EX_USAGE;
 }
 
@@ -405,7 +409,8 @@ int bz_cli_main(int argc, char **argv, struct bz_cli_wiring *wiring)
 	cli.limit = MAX(o.limit, 0);
 	cli.json = o.json;
 	cli.raw = o.raw;
-	cli.config_only = o.config_only || (o.rest != NULL && strcmp(o.rest[0], "check") == 0 && o.config != NULL);
+	cli.config_only = o.config_only ||
+			  (o.rest != NULL && strcmp(o.rest[0], "check") == 0 && o.config != NULL);
 	bz_mime_init();
 	code = load_settings(&cli, !names_file(o.rest) && !is_unknown(o.rest));
 	if (code == EX_OK) {

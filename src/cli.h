@@ -10,8 +10,8 @@ struct bz_cli_wiring {
 	/* Full screen on these accounts; returns an exit code. start = account to show first. */
 	int (*screen)(const struct bz_settings *settings, const struct bz_account *const *accounts,
 		size_t n, size_t start, const struct bz_cli_wiring *wiring);
-	bool ascii;       /* --ascii or glyphs = ascii */
-	const char *color;/* "auto", "always", "never" */
+	bool ascii;        /* --ascii or glyphs = ascii */
+	const char *color; /* "auto", "always", "never" */
 };
 
 /* Runs the whole program; returns a sysexits code. */

@@ -46,7 +46,8 @@ static int fetch_named(struct bz_cli *cli, const char *name)
 		return EX_USAGE;
 	}
 	if (account->protocol != BZ_PROTOCOL_POP) {
-		fprintf(stderr, _("buzon: %s is an IMAP account: its mail stays on the server\n"), name);
+		fprintf(stderr, _("buzon: %s is an IMAP account: its mail stays on the server\n"),
+			name);
 		return EX_USAGE;
 	}
 	return fetch_one(cli, account);

@@ -16,7 +16,8 @@ static int output_width(void)
 {
 	struct winsize size;
 
-	if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
+	if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 &&
+		size.ws_col >= 40)
 		return size.ws_col;
 	return WIDTH_PIPED;
 }
@@ -60,8 +61,9 @@ static char *ref_of(const struct bz_session *s, const struct bz_folder *folder,
 	return g_strdup_printf("%s/%s:%u", s->account->id, folder->title, row->uid);
 }
 
-static int print_window(const struct bz_cli *cli, struct bz_session *s, const struct bz_folder *folder,
-	const struct bz_listing *listing, uint32_t first, uint32_t n, struct bz_err *err)
+static int print_window(const struct bz_cli *cli, struct bz_session *s,
+	const struct bz_folder *folder, const struct bz_listing *listing, uint32_t first,
+	uint32_t n, struct bz_err *err)
 {
 	struct bz_summary rows[WINDOW];
 	uint32_t ids[WINDOW];
@@ -106,8 +108,8 @@ static uint32_t known_rows(const struct bz_listing *listing)
 	return low;
 }
 
-/* A refresh of a server's folder makes sure of the newest SURE_ROWS alone; the rest is known when all
- * was looked through. */
+/* A refresh of a server's folder makes sure of the newest SURE_ROWS alone; the rest is known when
+ * all was looked through. */
 static bool is_settled(const struct bz_session *s, const struct bz_listing *listing, uint32_t limit)
 {
 	uint32_t size = bz_listing_size(listing);
@@ -140,8 +142,8 @@ static struct bz_listing *wait_rows(
 	}
 }
 
-static int print_listing(const struct bz_cli *cli, struct bz_session *s, const struct bz_folder *folder,
-	const struct bz_listing *listing, struct bz_err *err)
+static int print_listing(const struct bz_cli *cli, struct bz_session *s,
+	const struct bz_folder *folder, const struct bz_listing *listing, struct bz_err *err)
 {
 	uint32_t n = known_rows(listing);
 
@@ -160,8 +162,8 @@ static const char *wire_name(const struct bz_session *s, const struct bz_folder 
 	return s->account->protocol == BZ_PROTOCOL_FILE ? "FILE" : "INBOX";
 }
 
-/* The folder's rows, as new as can be had. What is kept here is printed even when the server cannot be
- * reached; the exit code says so. */
+/* The folder's rows, as new as can be had. What is kept here is printed even when the server cannot
+ * be reached; the exit code says so. */
 static int list_folder(const struct bz_cli *cli, struct bz_session *s, const char *title)
 {
 	struct bz_folder folder = {.role = BZ_ROLE_INBOX};
@@ -171,11 +173,11 @@ static int list_folder(const struct bz_cli *cli, struct bz_session *s, const cha
 
 	if (title != NULL && bz_session_folder(s, title, &folder, &err) != 0)
 		return bz_session_fail(s, &err);
-	rc = bz_session_refresh(s, wire_name(s, &folder),
-		cli->limit > 0 ? (uint32_t)cli->limit : WINDOW, &err);
+	rc = bz_session_refresh(
+		s, wire_name(s, &folder), cli->limit > 0 ? (uint32_t)cli->limit : WINDOW, &err);
 	listing = wait_rows(s, wire_name(s, &folder), (uint32_t)cli->limit, rc == 0, &print_err);
-	if (listing != NULL && print_listing(cli, s, &folder, listing, &print_err) == 0 && rc == 0 &&
-		s->line_err.kind != BZ_ERR_NONE)
+	if (listing != NULL && print_listing(cli, s, &folder, listing, &print_err) == 0 &&
+		rc == 0 && s->line_err.kind != BZ_ERR_NONE)
 		rc = (err = s->line_err, -1);
 	bz_folder_clear(&folder);
 	bz_listing_free(listing);
@@ -198,7 +200,7 @@ static int list_one(struct bz_cli *cli, const struct bz_account *account, struct
 	return code;
 }
 
-/* --- without an argument: the folders of all accounts --------------------------------------------------- */
+/* --- without an argument: the folders of all accounts ----------------------------------------- */
 
 static int list_folders(struct bz_cli *cli, const struct bz_account *account)
 {
@@ -248,7 +250,8 @@ int bz_cli_list(struct bz_cli *cli, const char *where)
 	}
 	account = bz_cli_account_of(cli, where, &rest);
 	if (account != NULL && rest[0] != ':')
-		return list_one(cli, account, NULL, rest[0] == '/' && rest[1] != '\0' ? rest + 1 : NULL);
+		return list_one(
+			cli, account, NULL, rest[0] == '/' && rest[1] != '\0' ? rest + 1 : NULL);
 	if (strcmp(where, "-") != 0 && access(where, F_OK) != 0) {
 		fprintf(stderr, _("buzon: %s is neither an account nor a file\n"), where);
 		return EX_NOINPUT;

@@ -23,14 +23,14 @@ static const struct bz_backend_ops *ops_for(
 	}
 }
 
-int bz_session_open(struct bz_session *s, const struct bz_cli *cli, const struct bz_account *account,
-	struct bz_account *own, struct bz_err *err)
+int bz_session_open(struct bz_session *s, const struct bz_cli *cli,
+	const struct bz_account *account, struct bz_account *own, struct bz_err *err)
 {
 	*s = (struct bz_session){.account = account, .own = own, .bag = bz_mailbag_new()};
 	s->worker = bz_worker_new(0, account, ops_for(cli->wiring, account->protocol), s->bag, err);
 	if (s->worker != NULL)
-		s->store = bz_store_open(
-			bz_worker_cache_path(s->worker), NULL, BZ_STORE_READER, err);
+		s->store =
+			bz_store_open(bz_worker_cache_path(s->worker), NULL, BZ_STORE_READER, err);
 	if (s->store != NULL)
 		return 0;
 	bz_session_close(s);
@@ -45,7 +45,7 @@ void bz_session_close(struct bz_session *s)
 	bz_account_destroy(&s->own);
 }
 
-/* --- events ---------------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static void note_event(struct bz_session *s, const struct bz_event *event)
 {
@@ -97,7 +97,7 @@ static struct bz_event *wait_for(struct bz_session *s, uint64_t id)
 	}
 }
 
-/* --- the password, once, from a terminal ------------------------------------------------------------- */
+/* --- the password, once, from a terminal ------------------------------------------------------ */
 
 static char *read_secret_line(void)
 {
@@ -189,7 +189,7 @@ int bz_session_refresh(struct bz_session *s, const char *folder, uint32_t rows, 
 	return event != NULL ? 0 : -1;
 }
 
-/* --- folders ------------------------------------------------------------------------------------------ */
+/* --- folders ---------------------------------------------------------------------------------- */
 
 static int find_folder(struct bz_store *store, const char *title, struct bz_folder *out)
 {
@@ -200,8 +200,10 @@ static int find_folder(struct bz_store *store, const char *title, struct bz_fold
 		struct bz_folder *f = g_ptr_array_index(folders, i);
 
 		if (title == NULL ? f->role == BZ_ROLE_INBOX
-				  : g_utf8_collate(f->title, title) == 0 || strcmp(f->name, title) == 0 ||
-				    (f->role == BZ_ROLE_INBOX && g_ascii_strcasecmp(title, "inbox") == 0)) {
+				  : g_utf8_collate(f->title, title) == 0 ||
+					    strcmp(f->name, title) == 0 ||
+					    (f->role == BZ_ROLE_INBOX &&
+						    g_ascii_strcasecmp(title, "inbox") == 0)) {
 			*out = *f;
 			memset(f, 0, sizeof *f);
 			found = 0;
@@ -230,7 +232,7 @@ int bz_session_folder(
 		s->account->id);
 }
 
-/* --- telling failures ---------------------------------------------------------------------------------- */
+/* --- telling failures ------------------------------------------------------------------------- */
 
 int bz_cli_fail(const struct bz_err *err)
 {
@@ -252,7 +254,9 @@ int bz_session_fail(const struct bz_session *s, const struct bz_err *err)
 
 	if (err->kind == BZ_ERR_TRUST) {
 		bz_cert_fingerprint(s->cert.sha256, sum);
-		fprintf(stderr, _("its SHA-256: %s\nOpen this account in buzon to look at it and decide.\n"),
+		fprintf(stderr,
+			_("its SHA-256: %s\nOpen this account in buzon to look at it and "
+			  "decide.\n"),
 			sum);
 	}
 	return code;

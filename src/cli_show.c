@@ -39,8 +39,8 @@ static void print_message(const struct bz_cli *cli, const struct bz_message *mes
 	}
 }
 
-static int fetch_and_print(
-	const struct bz_cli *cli, struct bz_session *s, const struct bz_msgref *ref, struct bz_err *err)
+static int fetch_and_print(const struct bz_cli *cli, struct bz_session *s,
+	const struct bz_msgref *ref, struct bz_err *err)
 {
 	struct bz_request *request = bz_request_new(BZ_REQ_FETCH);
 	struct bz_event *event;
@@ -58,11 +58,10 @@ static int fetch_and_print(
 
 static int not_there(struct bz_err *err)
 {
-	return bz_err_set(
-		err, BZ_ERR_STALE, BZ_CODE_NOT_FOUND, _("There is no such message."));
+	return bz_err_set(err, BZ_ERR_STALE, BZ_CODE_NOT_FOUND, _("There is no such message."));
 }
 
-/* --- in a file ----------------------------------------------------------------------------------------- */
+/* --- in a file -------------------------------------------------------------------------------- */
 
 /* The n-th message from the start of the file (1 = first). */
 static int find_nth(struct bz_session *s, guint64 n, struct bz_msgref *ref, struct bz_err *err)
@@ -106,7 +105,7 @@ static int show_file(struct bz_cli *cli, const char *path, guint64 n)
 	return code;
 }
 
-/* --- in an account --------------------------------------------------------------------------------------- */
+/* --- in an account ---------------------------------------------------------------------------- */
 
 static int find_uid(struct bz_session *s, const char *title, guint64 uid, struct bz_msgref *ref,
 	struct bz_err *err)
@@ -136,7 +135,7 @@ static int show_in_account(
 	return code;
 }
 
-/* --- which ------------------------------------------------------------------------------------------------ */
+/* --- which ------------------------------------------------------------------------------------ */
 
 int bz_cli_show(struct bz_cli *cli, const char *ref)
 {
@@ -145,7 +144,7 @@ int bz_cli_show(struct bz_cli *cli, const char *ref)
 	g_autofree char *path = colon != NULL ? g_strndup(ref, (gsize)(colon - ref)) : NULL;
 	guint64 n = 0;
 	bool number = colon != NULL &&
-		g_ascii_string_to_unsigned(colon + 1, 10, 0, G_MAXUINT32, &n, NULL);
+		      g_ascii_string_to_unsigned(colon + 1, 10, 0, G_MAXUINT32, &n, NULL);
 
 	if (account != NULL && number && rest <= colon) {
 		g_autofree char *title =
@@ -157,7 +156,9 @@ int bz_cli_show(struct bz_cli *cli, const char *ref)
 		return show_file(cli, path, n);
 	if (strcmp(ref, "-") == 0 || access(ref, F_OK) == 0)
 		return show_file(cli, ref, 1);
-	fprintf(stderr, _("buzon: %s names no message; write ACCOUNT:UID, ACCOUNT/FOLDER:UID, FILE:N or FILE\n"),
+	fprintf(stderr,
+		_("buzon: %s names no message; write ACCOUNT:UID, ACCOUNT/FOLDER:UID, FILE:N or "
+		  "FILE\n"),
 		ref);
 	return EX_NOINPUT;
 }

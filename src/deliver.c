@@ -16,7 +16,8 @@ static int io_error(struct bz_err *err, const char *path)
 	bool full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
 
 	return bz_err_set(err, BZ_ERR_LOCAL, full ? BZ_CODE_DISK_FULL : BZ_CODE_IO,
-		full ? _("This computer's disk is full: %s. What was stored is safe; the rest stays on the "
+		full ? _("This computer's disk is full: %s. What was stored is safe; the rest "
+			 "stays on the "
 			 "server.")
 		     : _("Cannot write %s. What was stored is safe; the rest stays on the server."),
 		path);
@@ -51,12 +52,13 @@ static int sync_dir(const char *path)
 	return rc;
 }
 
-/* --- step 0: recovery ---------------------------------------------------------------------------- */
+/* --- step 0: recovery ------------------------------------------------------------------------- */
 
 /* Keep what is cut off: a copy beside the mbox, made durable before the cut. */
 static int salvage(int fd, int64_t from, int64_t size, const char *mbox, struct bz_err *err)
 {
-	g_autofree char *path = g_strdup_printf("%s.salvage-%" G_GINT64_FORMAT, mbox, g_get_real_time());
+	g_autofree char *path =
+		g_strdup_printf("%s.salvage-%" G_GINT64_FORMAT, mbox, g_get_real_time());
 	int out = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	g_autofree uint8_t *piece = g_malloc(1 << 20);
 	int64_t at = from;
@@ -191,8 +193,8 @@ static int recover_locked(
 		store, intent, whole, g_get_real_time() / G_USEC_PER_SEC, uids, err);
 }
 
-int bz_deliver_recover(struct bz_store *store, const char *mbox, bool *changed, GCancellable *cancel,
-	struct bz_err *err)
+int bz_deliver_recover(struct bz_store *store, const char *mbox, bool *changed,
+	GCancellable *cancel, struct bz_err *err)
 {
 	struct bz_intent intent;
 	struct bz_mbox_lock *lock;
@@ -212,16 +214,16 @@ int bz_deliver_recover(struct bz_store *store, const char *mbox, bool *changed, 
 	return rc;
 }
 
-/* --- steps 3 to 6: a batch ------------------------------------------------------------------------- */
+/* --- steps 3 to 6: a batch -------------------------------------------------------------------- */
 
 struct batch {
 	struct bz_store *store;
 	const char *mbox;
 	int fd;
-	bool fresh;            /* the file was empty: its folder's entry must become durable too */
+	bool fresh; /* the file was empty: its folder's entry must become durable too */
 	struct bz_intent intent;
 	GByteArray *bytes;
-	GArray *indexes;       /* guint: which of the caller's items */
+	GArray *indexes; /* guint: which of the caller's items */
 };
 
 /* A server that lists one UIDL twice names one message. */
@@ -234,8 +236,8 @@ static bool is_in_batch(const struct batch *b, const char *uidl)
 	return false;
 }
 
-static int add_item(
-	struct batch *b, const struct bz_deliver_item *item, guint index, int64_t now, struct bz_err *err)
+static int add_item(struct batch *b, const struct bz_deliver_item *item, guint index, int64_t now,
+	struct bz_err *err)
 {
 	struct bz_intent_item out = {.size = item->size};
 	gsize len;
@@ -336,8 +338,8 @@ static void hand_back(const struct batch *b, const uint32_t *uids, struct bz_del
 	}
 }
 
-static int store_batch(struct batch *b, struct bz_deliver_item *items, size_t n, int64_t now,
-	struct bz_err *err)
+static int store_batch(
+	struct batch *b, struct bz_deliver_item *items, size_t n, int64_t now, struct bz_err *err)
 {
 	g_autofree uint32_t *uids = g_new0(uint32_t, n);
 	bool undone = false;

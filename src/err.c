@@ -25,7 +25,8 @@ static void set_text(struct bz_err *err, const char *fmt, va_list ap)
 	g_free(text);
 }
 
-int bz_err_set(struct bz_err *err, enum bz_err_kind kind, enum bz_err_code code, const char *fmt, ...)
+int bz_err_set(
+	struct bz_err *err, enum bz_err_kind kind, enum bz_err_code code, const char *fmt, ...)
 {
 	va_list ap;
 

@@ -15,10 +15,10 @@ struct link {
 
 struct html {
 	GString *out;
-	bool blank;       /* a blank is due before the next word */
-	int newlines;     /* line ends at the end of out (a big number at the start) */
-	int depth;        /* of open elements */
-	int hidden_at;    /* depth of the outermost element that is not shown, 0 = none */
+	bool blank;    /* a blank is due before the next word */
+	int newlines;  /* line ends at the end of out (a big number at the start) */
+	int depth;     /* of open elements */
+	int hidden_at; /* depth of the outermost element that is not shown, 0 = none */
 	int pre;
 	int quote;
 	int list_depth;
@@ -78,8 +78,8 @@ static gsize blank_at(const char *text, gsize i, gsize len)
 	return text[i] != '\0' && strchr(" \t\r\n\f", text[i]) != NULL;
 }
 
-/* A word of nothing but what has no width: newsletters fill the preview line with hundreds of them.
- */
+/* A word of nothing but what has no width: newsletters fill the preview line with hundreds
+ * of them. */
 static bool is_padding(const char *word, gsize len)
 {
 	for (const char *p = word; p < word + len; p = g_utf8_next_char(p)) {
@@ -119,7 +119,7 @@ static void put_pre(struct html *h, const char *text, gsize len)
 			put(h, text + i, 1);
 }
 
-/* --- attributes ---------------------------------------------------------------------------------- */
+/* --- attributes ------------------------------------------------------------------------------- */
 
 static const char *attribute(const xmlChar **atts, const char *name)
 {
@@ -146,12 +146,12 @@ static bool is_hidden(const xmlChar **atts)
 			g_string_append_c(tight, g_ascii_tolower(*p));
 	low = g_string_free(tight, FALSE);
 	hidden = strstr(low, "display:none") != NULL || strstr(low, "visibility:hidden") != NULL ||
-		strstr(low, "font-size:0;") != NULL || strstr(low, "font-size:0px") != NULL ||
-		strstr(low, "max-height:0;") != NULL || strstr(low, "max-height:0px") != NULL;
+		 strstr(low, "font-size:0;") != NULL || strstr(low, "font-size:0px") != NULL ||
+		 strstr(low, "max-height:0;") != NULL || strstr(low, "max-height:0px") != NULL;
 	return hidden;
 }
 
-/* --- links --------------------------------------------------------------------------------------- */
+/* --- links ------------------------------------------------------------------------------------ */
 
 static char *host_of(const char *url)
 {
@@ -226,14 +226,14 @@ static void end_link(struct html *h)
 		g_string_append_printf(h->out, "[%u]", n);
 }
 
-/* --- elements ------------------------------------------------------------------------------------ */
+/* --- elements --------------------------------------------------------------------------------- */
 
 enum kind { INLINE, BLOCK, PARAGRAPH, SKIP };
 
 static enum kind kind_of(const char *name)
 {
-	static const char *const skip[] = {"script", "style", "head", "title", "noscript", "template",
-		"object", "iframe", "svg", "math", "select", "textarea", NULL};
+	static const char *const skip[] = {"script", "style", "head", "title", "noscript",
+		"template", "object", "iframe", "svg", "math", "select", "textarea", NULL};
 	static const char *const paragraph[] = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol",
 		"blockquote", "pre", "table", "hr", "dl", NULL};
 	static const char *const blocks[] = {"div", "tr", "td", "th", "li", "section", "article",
@@ -396,9 +396,8 @@ static void parse(struct html *h, const char *utf8, size_t len)
 
 	if (ctx == NULL)
 		return;
-	htmlCtxtUseOptions(ctx,
-		HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING | HTML_PARSE_NONET |
-			HTML_PARSE_IGNORE_ENC);
+	htmlCtxtUseOptions(ctx, HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING |
+					HTML_PARSE_NONET | HTML_PARSE_IGNORE_ENC);
 	for (size_t at = 0; at < len; at += PIECE)
 		htmlParseChunk(ctx, utf8 + at, (int)MIN(len - at, PIECE), 0);
 	htmlParseChunk(ctx, "", 0, 1);

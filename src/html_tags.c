@@ -67,8 +67,8 @@ static void skip_attribute(struct tag *t)
 		skip_value(t);
 }
 
-/* To the end of the tag that begins at t->p; returns where its attributes became too many, or NULL.
- */
+/* To the end of the tag that begins at t->p; returns where its attributes became too many,
+ * or NULL. */
 static const char *skip_tag(struct tag *t)
 {
 	const char *cut = NULL;

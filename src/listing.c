@@ -76,8 +76,7 @@ static GArray *fresh(const struct bz_listing *listing, const GArray *ids)
 	GHashTable *known = g_hash_table_new(NULL, NULL);
 
 	for (guint i = 0; i < listing->ids->len; i++)
-		g_hash_table_add(
-			known, GUINT_TO_POINTER(g_array_index(listing->ids, uint32_t, i)));
+		g_hash_table_add(known, GUINT_TO_POINTER(g_array_index(listing->ids, uint32_t, i)));
 	for (guint i = 0; i < ids->len; i++) {
 		uint32_t id = g_array_index(ids, uint32_t, i);
 

@@ -1,5 +1,6 @@
 /* A list on screen: positions -> row ids, newest first. Made by a worker, owned by the UI thread
- * after it was handed over; merges changes without asking the whole query again. 4 bytes a message. */
+ * after it was handed over; merges changes without asking the whole query again. 4 bytes
+ * a message. */
 #ifndef BZ_LISTING_H
 #define BZ_LISTING_H
 
@@ -16,9 +17,9 @@ enum bz_change_kind {
 struct bz_change {
 	uint32_t folder;
 	enum bz_change_kind kind;
-	uint32_t exists;   /* the folder's message count after the change */
+	uint32_t exists; /* the folder's message count after the change */
 	uint32_t unseen;
-	GArray *ids;       /* guint32; NULL for REBUILD */
+	GArray *ids; /* guint32; NULL for REBUILD */
 };
 void bz_change_free(void *change);
 

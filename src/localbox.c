@@ -23,13 +23,13 @@ struct bz_localbox {
 	char *path;
 	uint32_t folder;
 	bool identified;
-	int spool;             /* standard input's copy, or -1 */
+	int spool; /* standard input's copy, or -1 */
 	/* the scan that is under way */
 	bool scanning;
-	bool tail_only;        /* an appended tail: rows are newer than all known */
-	int64_t start, end;    /* what is still to be looked at */
-	char stamp[96];        /* of the file when the scan began */
-	GHashTable *unbound;   /* digest -> GArray of uids, ascending (identified only) */
+	bool tail_only;      /* an appended tail: rows are newer than all known */
+	int64_t start, end;  /* what is still to be looked at */
+	char stamp[96];      /* of the file when the scan began */
+	GHashTable *unbound; /* digest -> GArray of uids, ascending (identified only) */
 	uint32_t next_uid;
 	uint32_t known, unseen;
 };
@@ -58,7 +58,7 @@ void bz_localbox_free(struct bz_localbox *box)
 	g_free(box);
 }
 
-/* --- the file -------------------------------------------------------------------------------------- */
+/* --- the file --------------------------------------------------------------------------------- */
 
 static int spool_stdin(struct bz_err *err)
 {
@@ -68,8 +68,8 @@ static int spool_stdin(struct bz_err *err)
 	ssize_t n;
 
 	if (fd < 0)
-		return bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_IO, _("Cannot keep the standard input: %s."),
-			g_strerror(errno));
+		return bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_IO,
+			_("Cannot keep the standard input: %s."), g_strerror(errno));
 	(void)unlink(path);
 	while ((n = read(STDIN_FILENO, piece, 1 << 16)) != 0) {
 		if (n < 0 && errno == EINTR)
@@ -98,8 +98,9 @@ static int open_file(struct bz_localbox *box, struct stat *st, struct bz_err *er
 	if (fd < 0 || fstat(fd, st) != 0) {
 		if (fd >= 0)
 			close(fd);
-		return bz_err_set(err, BZ_ERR_LOCAL, errno == ENOENT ? BZ_CODE_NOT_FOUND : BZ_CODE_IO,
-			_("Cannot open %s: %s."), box->path, g_strerror(errno));
+		return bz_err_set(err, BZ_ERR_LOCAL,
+			errno == ENOENT ? BZ_CODE_NOT_FOUND : BZ_CODE_IO, _("Cannot open %s: %s."),
+			box->path, g_strerror(errno));
 	}
 	if (S_ISREG(st->st_mode))
 		return fd;
@@ -108,7 +109,7 @@ static int open_file(struct bz_localbox *box, struct stat *st, struct bz_err *er
 		err, BZ_ERR_LOCAL, BZ_CODE_NOT_FOUND, _("%s is no mail file."), box->path);
 }
 
-/* --- rows ------------------------------------------------------------------------------------------ */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 /* Flags that mutt, Dovecot and others write into the message. */
 static unsigned status_flags(const char *header, size_t len)
@@ -248,7 +249,8 @@ static bool on_item(void *me, const struct bz_mbox_item *item)
 	return b->rc == 0 && !b->full;
 }
 
-static struct bz_change *new_change(const struct bz_localbox *box, enum bz_change_kind kind, GArray *ids)
+static struct bz_change *new_change(
+	const struct bz_localbox *box, enum bz_change_kind kind, GArray *ids)
 {
 	struct bz_change *change = g_new0(struct bz_change, 1);
 
@@ -274,12 +276,11 @@ static int scan_batch(struct batch *b, bool *done)
 		g_array_unref(b->ids);
 		return -1;
 	}
-	rc = bz_mbox_scan_back(
-		b->fd, box->start, box->end, b->job->cancel, on_item, b, b->err);
+	rc = bz_mbox_scan_back(b->fd, box->start, box->end, b->job->cancel, on_item, b, b->err);
 	*done = !b->full;
 	rc = rc != 0 || b->rc != 0 ? -1 : 0;
-	/* uids first: a uid without a row is bound again by its digest, a row without a uid is lost
-	 */
+	/* uids first: a uid without a row is bound again by its digest, a row without a uid
+	 * is lost */
 	if (bz_store_state_end(box->store, rc == 0, b->err) != 0 ||
 		bz_store_commit(box->store, b->err) != 0) {
 		bz_store_rollback(box->store);
@@ -290,11 +291,12 @@ static int scan_batch(struct batch *b, bool *done)
 		g_array_unref(b->ids);
 	else
 		b->job->report->rows(b->job->report->me,
-			new_change(box, box->tail_only ? BZ_CHANGE_NEWER : BZ_CHANGE_OLDER, b->ids));
+			new_change(
+				box, box->tail_only ? BZ_CHANGE_NEWER : BZ_CHANGE_OLDER, b->ids));
 	return 0;
 }
 
-/* --- counts and the stamp --------------------------------------------------------------------------- */
+/* --- counts and the stamp --------------------------------------------------------------------- */
 
 static int save_counts(struct bz_localbox *box, const struct bz_job *job, struct bz_err *err)
 {
@@ -326,23 +328,25 @@ int bz_localbox_appended(struct bz_localbox *box, struct bz_err *err)
 	struct stat st;
 
 	if (stat(box->path, &st) != 0)
-		return bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_IO, _("Cannot open %s: %s."), box->path,
-			g_strerror(errno));
+		return bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_IO, _("Cannot open %s: %s."),
+			box->path, g_strerror(errno));
 	bz_mbox_stamp(&st, box->stamp);
 	if (bz_store_count(box->store, box->folder, &box->known, &box->unseen, err) != 0)
 		return -1;
 	return finish(box, NULL, err);
 }
 
-/* --- a message file without From_ line ------------------------------------------------------------------ */
+/* --- a message file without From_ line -------------------------------------------------------- */
 
-static int put_single(struct bz_localbox *box, const struct bz_job *job, int fd, const struct stat *st,
-	struct bz_err *err)
+static int put_single(struct bz_localbox *box, const struct bz_job *job, int fd,
+	const struct stat *st, struct bz_err *err)
 {
 	g_autofree char *header = g_malloc(64 << 10);
 	ssize_t n = pread(fd, header, 64 << 10, 0);
-	struct bz_mbox_item item = {
-		.length = st->st_size, .received = INT64_MIN, .header = header, .header_len = (size_t)MAX(n, 0)};
+	struct bz_mbox_item item = {.length = st->st_size,
+		.received = INT64_MIN,
+		.header = header,
+		.header_len = (size_t)MAX(n, 0)};
 	struct batch b = {.box = box, .job = job, .fd = fd, .err = err};
 	int rc;
 
@@ -355,7 +359,7 @@ static int put_single(struct bz_localbox *box, const struct bz_job *job, int fd,
 	return rc == 0 ? finish(box, job, err) : -1;
 }
 
-/* --- refresh --------------------------------------------------------------------------------------- */
+/* --- refresh ---------------------------------------------------------------------------------- */
 
 static bool same_digest(const struct bz_summary *row, GBytes *bytes)
 {
@@ -423,8 +427,8 @@ static bool only_grew(struct bz_localbox *box, int fd, const struct stat *st, co
 	return bz_mbox_is_from(line, (size_t)(nl - line), NULL) && newest_is_in_place(box, fd);
 }
 
-static int begin_scan(struct bz_localbox *box, const struct bz_job *job, int fd, const struct stat *st,
-	const char *old, struct bz_err *err)
+static int begin_scan(struct bz_localbox *box, const struct bz_job *job, int fd,
+	const struct stat *st, const char *old, struct bz_err *err)
 {
 	box->tail_only = only_grew(box, fd, st, old);
 	box->start = box->tail_only ? box->start : 0;
@@ -448,7 +452,8 @@ static int begin_scan(struct bz_localbox *box, const struct bz_job *job, int fd,
 	return 0;
 }
 
-/* A tail's uids are bound in state.db already when rows of the old part hold theirs: take those out. */
+/* A tail's uids are bound in state.db already when rows of the old part hold theirs: take those
+ * out. */
 static int drop_bound(struct bz_localbox *box, struct bz_err *err)
 {
 	GArray *uids;
@@ -469,7 +474,8 @@ static int drop_bound(struct bz_localbox *box, struct bz_err *err)
 		for (guint i = ((GArray *)list)->len; i > 0; i--)
 			if (g_hash_table_contains(taken,
 				    GUINT_TO_POINTER(
-					    g_array_index((GArray *)list, struct bz_local, i - 1).uid)))
+					    g_array_index((GArray *)list, struct bz_local, i - 1)
+						    .uid)))
 				g_array_remove_index(list, i - 1);
 	g_hash_table_unref(taken);
 	g_array_unref(uids);
@@ -557,7 +563,7 @@ int bz_localbox_look(
 	return rc;
 }
 
-/* --- reading --------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static GBytes *read_single(int fd, int64_t size, struct bz_err *err)
 {
@@ -591,8 +597,8 @@ static GBytes *read_row(struct bz_localbox *box, const struct bz_summary *row, s
 	return bytes;
 }
 
-int bz_localbox_fetch(struct bz_localbox *box, const struct bz_job *job, const struct bz_msgref *ref,
-	struct bz_message **out, struct bz_err *err)
+int bz_localbox_fetch(struct bz_localbox *box, const struct bz_job *job,
+	const struct bz_msgref *ref, struct bz_message **out, struct bz_err *err)
 {
 	struct bz_summary row;
 	GBytes *bytes;
@@ -621,7 +627,7 @@ int bz_localbox_fetch(struct bz_localbox *box, const struct bz_job *job, const s
 	return 0;
 }
 
-/* --- buzon FILE ------------------------------------------------------------------------------------ */
+/* --- buzon FILE ------------------------------------------------------------------------------- */
 
 struct bz_backend {
 	struct bz_store *store;

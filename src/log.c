@@ -64,13 +64,15 @@ void bz_log(enum bz_log_level level, const char *fmt, ...)
 static GLogWriterOutput from_glib(
 	GLogLevelFlags level, const GLogField *fields, gsize n, gpointer data)
 {
-	bool is_news = (level & (G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_WARNING)) != 0;
+	bool is_news =
+		(level & (G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_WARNING)) != 0;
 
 	(void)data;
 	for (gsize i = 0; i < n && is_news; i++)
 		if (strcmp(fields[i].key, "MESSAGE") == 0)
-			bz_log((level & (G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL)) != 0 ? BZ_LOG_ERROR
-										: BZ_LOG_WARN,
+			bz_log((level & (G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL)) != 0
+					? BZ_LOG_ERROR
+					: BZ_LOG_WARN,
 				"glib: %s", (const char *)fields[i].value);
 	return G_LOG_WRITER_HANDLED;
 }

@@ -10,13 +10,14 @@ enum { PIECE = 1 << 20, HEADER_MAX = 256 << 10, FROM_MAX = 2048 };
 
 void bz_mbox_stamp(const struct stat *st, char out[96])
 {
-	g_snprintf(out, 96, "%" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT ":%" G_GINT64_FORMAT
-			    ":%" G_GINT64_FORMAT ".%09ld",
+	g_snprintf(out, 96,
+		"%" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT ":%" G_GINT64_FORMAT ":%" G_GINT64_FORMAT
+		".%09ld",
 		(guint64)st->st_dev, (guint64)st->st_ino, (gint64)st->st_size,
 		(gint64)st->st_mtim.tv_sec, st->st_mtim.tv_nsec);
 }
 
-/* --- the From_ rule ------------------------------------------------------------------------------ */
+/* --- the From_ rule --------------------------------------------------------------------------- */
 
 bool bz_mbox_is_from(const char *line, size_t len, int64_t *received)
 {
@@ -35,7 +36,7 @@ bool bz_mbox_is_from(const char *line, size_t len, int64_t *received)
 	return true;
 }
 
-/* --- reading pieces ------------------------------------------------------------------------------- */
+/* --- reading pieces --------------------------------------------------------------------------- */
 
 /* Up to n bytes at offset; short only at the end of the file. */
 static ssize_t read_at(int fd, char *buf, size_t n, int64_t offset, struct bz_err *err)
@@ -57,17 +58,17 @@ static ssize_t read_at(int fd, char *buf, size_t n, int64_t offset, struct bz_er
 	return (ssize_t)got;
 }
 
-/* --- the walk from the end ------------------------------------------------------------------------ */
+/* --- the walk from the end -------------------------------------------------------------------- */
 
 struct scan {
 	int fd;
 	int64_t start; /* where the walk ends */
 	int64_t at;    /* file offset of buf[0] */
-	int64_t next;  /* where the message behind this one begins: the end of the one we look for */
-	char *buf;     /* the piece, then what its last header may need of the one behind */
-	size_t piece;  /* bytes of the piece */
-	size_t have;   /* bytes in buf, the tail of the piece behind included */
-	char *spill;   /* a header that needs reading again */
+	int64_t next; /* where the message behind this one begins: the end of the one we look for */
+	char *buf;    /* the piece, then what its last header may need of the one behind */
+	size_t piece; /* bytes of the piece */
+	size_t have;  /* bytes in buf, the tail of the piece behind included */
+	char *spill;  /* a header that needs reading again */
 	bool stopped;
 	bool (*f)(void *me, const struct bz_mbox_item *);
 	void *me;
@@ -145,8 +146,8 @@ static int found(struct scan *s, size_t i, size_t line, int64_t received, struct
 	return 0;
 }
 
-/* Every From_ line that begins in the piece, last first. The first `margin` bytes are the piece before:
- * they only tell whether an empty line stands in front. */
+/* Every From_ line that begins in the piece, last first. The first `margin` bytes are the piece
+ * before: they only tell whether an empty line stands in front. */
 static int scan_piece(struct scan *s, size_t margin, struct bz_err *err)
 {
 	size_t end = s->piece;
@@ -217,8 +218,8 @@ int bz_mbox_scan_back(int fd, int64_t start, int64_t end, GCancellable *cancel,
 	int rc;
 
 	if (fstat(fd, &st) != 0)
-		return bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_IO, _("Cannot read the mail file: %s."),
-			g_strerror(errno));
+		return bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_IO,
+			_("Cannot read the mail file: %s."), g_strerror(errno));
 	if (end < 0 || end > st.st_size)
 		end = st.st_size;
 	s.next = s.at = end;
@@ -230,8 +231,7 @@ int bz_mbox_scan_back(int fd, int64_t start, int64_t end, GCancellable *cancel,
 	return rc;
 }
 
-/* --- what kind of file ---------------------------------------------------------------------------
- */
+/* --- what kind of file ------------------------------------------------------------------------ */
 
 /* "Name: value" as a message begins? */
 static bool is_field(const char *line, size_t len)
@@ -275,7 +275,7 @@ bool bz_mbox_probe(int fd)
 	return bz_mbox_scan_back(fd, 0, -1, NULL, stop_at_first, &found, NULL) == 0 && found;
 }
 
-/* --- one message ----------------------------------------------------------------------------------- */
+/* --- one message ------------------------------------------------------------------------------ */
 
 /* Is this line ">From ", ">>From "...? */
 static bool is_quoted_from(const char *line, size_t len)
@@ -321,7 +321,8 @@ GBytes *bz_mbox_read(int fd, int64_t offset, int64_t length, struct bz_err *err)
 	ssize_t n;
 
 	if (length < 0 || length > G_MAXUINT32 / 2) {
-		bz_err_set(err, BZ_ERR_LIMIT, BZ_CODE_NONE, _("This message is too big to be opened."));
+		bz_err_set(err, BZ_ERR_LIMIT, BZ_CODE_NONE,
+			_("This message is too big to be opened."));
 		return NULL;
 	}
 	text = g_malloc((size_t)length + 1);
@@ -330,8 +331,8 @@ GBytes *bz_mbox_read(int fd, int64_t offset, int64_t length, struct bz_err *err)
 		return NULL;
 	nl = memchr(text, '\n', (size_t)n);
 	line = nl == NULL ? (size_t)n : (size_t)(nl - text);
-	if (n < length ||
-		!bz_mbox_is_from(text, line > 0 && text[line - 1] == '\r' ? line - 1 : line, NULL)) {
+	if (n < length || !bz_mbox_is_from(text,
+				  line > 0 && text[line - 1] == '\r' ? line - 1 : line, NULL)) {
 		bz_err_set(err, BZ_ERR_STALE, BZ_CODE_NONE,
 			_("Another program changed the mail file; it is read again."));
 		return NULL;
@@ -347,7 +348,7 @@ GBytes *bz_mbox_decode(const void *encoded, size_t len)
 	return unquote(body, without_separator(body, (size_t)(text + len - body)));
 }
 
-/* --- identity --------------------------------------------------------------------------------------- */
+/* --- identity --------------------------------------------------------------------------------- */
 
 static bool is_left_out(const char *line, size_t len)
 {
@@ -393,7 +394,7 @@ void bz_mbox_digest(const char *message, size_t len, uint8_t digest[32])
 	g_checksum_free(sum);
 }
 
-/* --- appending --------------------------------------------------------------------------------------- */
+/* --- appending -------------------------------------------------------------------------------- */
 
 /* Address for the From_ line: a word without blanks of the Return-Path or a plain dash. */
 static void append_from_line(GByteArray *out, int64_t received)

@@ -43,7 +43,8 @@ bool bz_mbox_probe(int fd);
 GBytes *bz_mbox_read(int fd, int64_t offset, int64_t length, struct bz_err *err);
 
 /* Identity (DESIGN section 7): SHA-256 of a stored message (un-quoted, LF line ends, no From_ line)
- * without Status X-Status X-Keywords X-UID X-IMAP X-IMAPbase X-UIDL Content-Length Lines headers. */
+ * without Status X-Status X-Keywords X-UID X-IMAP X-IMAPbase X-UIDL Content-Length
+ * Lines headers. */
 void bz_mbox_digest(const char *message, size_t len, uint8_t digest[32]);
 
 /* RFC 5322 bytes (CRLF or LF) -> the bytes to append: From_ line, LF line ends, mboxrd quoting,
@@ -53,11 +54,11 @@ GByteArray *bz_mbox_encode(const char *message, size_t len, int64_t received);
 /* The stored message inside such bytes, as bz_mbox_read gives it. */
 GBytes *bz_mbox_decode(const void *encoded, size_t len);
 
-/* --- locks: OFD lock, then dotlock, both honoured (SECURITY C34) --- */
+/* --- locks: OFD lock, then dotlock, both honoured (SECURITY C34) ------------------------------ */
 struct bz_mbox_lock;
-/* Opens path O_RDWR|O_NOFOLLOW (create: 0600), regular file of ours only, and locks it; waits at most
- * timeout_ms. LOCKED names who holds it if known. A dotlock is stale only when its owner is a dead
- * process of this host, or it is older than 10 minutes and no process holds the OFD lock. */
+/* Opens path O_RDWR|O_NOFOLLOW (create: 0600), regular file of ours only, and locks it; waits at
+ * most timeout_ms. LOCKED names who holds it if known. A dotlock is stale only when its owner is a
+ * dead process of this host, or it is older than 10 minutes and no process holds the OFD lock. */
 struct bz_mbox_lock *bz_mbox_lock_open(
 	const char *path, bool create, int timeout_ms, GCancellable *cancel, struct bz_err *err);
 int bz_mbox_lock_fd(const struct bz_mbox_lock *lock);

@@ -25,14 +25,18 @@ static int ofd_lock(int fd)
 
 static int open_mbox(const char *path, bool create, struct bz_err *err)
 {
-	int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | (create ? O_CREAT : 0), 0600);
+	int fd = open(
+		path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | (create ? O_CREAT : 0), 0600);
 	struct stat st;
 
 	if (fd < 0)
 		return bz_err_set(err, BZ_ERR_LOCAL,
-			errno == ENOENT ? BZ_CODE_NOT_FOUND : errno == ENOSPC ? BZ_CODE_DISK_FULL : BZ_CODE_IO,
+			errno == ENOENT   ? BZ_CODE_NOT_FOUND
+			: errno == ENOSPC ? BZ_CODE_DISK_FULL
+					  : BZ_CODE_IO,
 			_("Cannot open %s: %s."), path, g_strerror(errno));
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() && st.st_nlink == 1)
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+		st.st_nlink == 1)
 		return fd;
 	close(fd);
 	return bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_IO,
@@ -105,7 +109,7 @@ static bool still_there(int fd, const char *path)
 	struct stat a, b;
 
 	return fstat(fd, &a) == 0 && stat(path, &b) == 0 && a.st_dev == b.st_dev &&
-		a.st_ino == b.st_ino;
+	       a.st_ino == b.st_ino;
 }
 
 struct bz_mbox_lock *bz_mbox_lock_open(

@@ -24,13 +24,14 @@ struct bz_part {
 	char *filename;    /* RFC 2231/2047 decoded; not safe as a path */
 	char *title;       /* subject of a message/rfc822, or NULL */
 	char *content_id;
-	char *encoding;    /* transfer encoding, lower case */
-	bool flowed;       /* text/plain; format=flowed */
+	char *encoding; /* transfer encoding, lower case */
+	bool flowed;    /* text/plain; format=flowed */
 	bool delsp;
-	uint16_t alternative; /* number of the innermost multipart/alternative around it, 0 = none */
-	uint64_t size;     /* bytes: of the decoded content if we have it, else as the server says */
-	unsigned flags;    /* enum bz_part_flag */
-	GBytes *content;   /* transfer encoding undone, charset untouched; NULL = not fetched */
+	uint16_t
+		alternative; /* number of the innermost multipart/alternative around it, 0 = none */
+	uint64_t size;   /* bytes: of the decoded content if we have it, else as the server says */
+	unsigned flags;  /* enum bz_part_flag */
+	GBytes *content; /* transfer encoding undone, charset untouched; NULL = not fetched */
 };
 void bz_part_free(void *part);
 
@@ -47,18 +48,18 @@ void bz_address_free(void *address);
 
 struct bz_message {
 	struct bz_msgref ref;
-	GPtrArray *headers;  /* struct bz_header *, in order */
-	GPtrArray *from;     /* struct bz_address *, groups flattened; likewise below */
+	GPtrArray *headers; /* struct bz_header *, in order */
+	GPtrArray *from;    /* struct bz_address *, groups flattened; likewise below */
 	GPtrArray *to;
 	GPtrArray *cc;
 	GPtrArray *reply_to;
 	char *subject;
-	char *message_id;    /* without <>, "" = none */
-	int64_t date;        /* seconds UTC, INT64_MIN = none */
-	int date_zone;       /* minutes east of UTC */
-	GPtrArray *parts;    /* struct bz_part * */
-	char *limit;         /* NULL, or a sentence: which bound cut the parsing short */
-	GBytes *raw;         /* the whole source, or NULL when it was not asked for */
+	char *message_id; /* without <>, "" = none */
+	int64_t date;     /* seconds UTC, INT64_MIN = none */
+	int date_zone;    /* minutes east of UTC */
+	GPtrArray *parts; /* struct bz_part * */
+	char *limit;      /* NULL, or a sentence: which bound cut the parsing short */
+	GBytes *raw;      /* the whole source, or NULL when it was not asked for */
 	/* private */
 	gatomicrefcount refs;
 };

@@ -12,7 +12,7 @@ void bz_mime_init(void)
 	g_mime_init();
 }
 
-/* --- the tree of parts --------------------------------------------------------------------------- */
+/* --- the tree of parts ------------------------------------------------------------------------ */
 
 struct walk {
 	struct bz_message *message;
@@ -24,7 +24,7 @@ struct walk {
 
 static char *or_empty(const char *text)
 {
-	return text == NULL ? g_strdup("")
+	return text == NULL                      ? g_strdup("")
 	       : g_utf8_validate(text, -1, NULL) ? g_strdup(text)
 						 : g_utf8_make_valid(text, -1);
 }
@@ -154,8 +154,8 @@ static void walk_leaf(struct walk *w, GMimePart *part, const char *path)
 {
 	struct bz_part *p = new_part(w, GMIME_OBJECT(part), path);
 
-	p->encoding = lower(
-		g_mime_content_encoding_to_string(g_mime_part_get_content_encoding(part)));
+	p->encoding =
+		lower(g_mime_content_encoding_to_string(g_mime_part_get_content_encoding(part)));
 	p->content = content_of(part);
 	p->size = g_bytes_get_size(p->content);
 }
@@ -187,8 +187,8 @@ static void walk_multipart(struct walk *w, GMimeMultipart *multi, const char *pa
 	w->alternative = outer;
 }
 
-/* The message inside: the parts of a multipart count below the container itself (RFC 3501, 6.4.5).
- */
+/* The message inside: the parts of a multipart count below the container itself (RFC
+ * 3501, 6.4.5). */
 static void walk_inner(struct walk *w, GMimeObject *body, const char *path)
 {
 	g_autofree char *sub = g_strdup_printf("%s.1", path);
@@ -241,7 +241,7 @@ static void walk_object(struct walk *w, GMimeObject *object, const char *path)
 	w->depth--;
 }
 
-/* --- a whole message ----------------------------------------------------------------------------- */
+/* --- a whole message -------------------------------------------------------------------------- */
 
 /* Offset of the body: behind the first empty line, or len. */
 static size_t body_offset(const char *bytes, size_t len)
@@ -291,7 +291,8 @@ static size_t field_length(const char *p, const char *end)
 
 static bool is_address_field(const char *p, const char *end)
 {
-	static const char *const names[] = {"from:", "to:", "cc:", "bcc:", "sender:", "reply-to:", "resent-"};
+	static const char *const names[] = {
+		"from:", "to:", "cc:", "bcc:", "sender:", "reply-to:", "resent-"};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
 		if ((size_t)(end - p) > strlen(names[i]) &&
@@ -309,9 +310,9 @@ static bool has_many_groups(const char *p, size_t n)
 	return colons > GROUPS_MAX;
 }
 
-/* GMime's stack grows with the groups of an address field (SECURITY V41), in messages within messages
- * too: a field with more of them than anybody writes is given to it under another name. The reader's own
- * header comes from bz_mime_parse_header, which has limits of its own. */
+/* GMime's stack grows with the groups of an address field (SECURITY V41), in messages within
+ * messages too: a field with more of them than anybody writes is given to it under another name.
+ * The reader's own header comes from bz_mime_parse_header, which has limits of its own. */
 static GBytes *without_traps(GBytes *raw)
 {
 	gsize len;
@@ -350,9 +351,9 @@ struct bz_message *bz_mime_parse(GBytes *original, bool keep_raw)
 	if (parsed != NULL && g_mime_message_get_mime_part(parsed) != NULL)
 		walk_object(&w, g_mime_message_get_mime_part(parsed), "");
 	if (message->parts->len == 0)
-		add_plain(message,
-			message->headers->len > 0 ? g_bytes_new_from_bytes(raw, body, len - body)
-						  : g_bytes_ref(raw));
+		add_plain(message, message->headers->len > 0
+					   ? g_bytes_new_from_bytes(raw, body, len - body)
+					   : g_bytes_ref(raw));
 	bz_message_classify(message);
 	if (keep_raw)
 		message->raw = g_bytes_ref(original);
@@ -364,7 +365,7 @@ struct bz_message *bz_mime_parse(GBytes *original, bool keep_raw)
 	return message;
 }
 
-/* --- one part ------------------------------------------------------------------------------------ */
+/* --- one part --------------------------------------------------------------------------------- */
 
 GBytes *bz_mime_decode(const char *encoding, const char *bytes, size_t len)
 {
@@ -373,7 +374,8 @@ GBytes *bz_mime_decode(const char *encoding, const char *bytes, size_t len)
 	char *out;
 	size_t n;
 
-	if (kind != GMIME_CONTENT_ENCODING_BASE64 && kind != GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE &&
+	if (kind != GMIME_CONTENT_ENCODING_BASE64 &&
+		kind != GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE &&
 		kind != GMIME_CONTENT_ENCODING_UUENCODE)
 		return g_bytes_new(bytes, len);
 	g_mime_encoding_init_decode(&state, kind);
@@ -410,8 +412,8 @@ char *bz_mime_text(const struct bz_part *part, bool *guessed)
 {
 	g_autofree char *copy = NULL;
 	bool wide = g_ascii_strncasecmp(part->charset, "utf-16", 6) == 0 ||
-		g_ascii_strncasecmp(part->charset, "utf-32", 6) == 0 ||
-		g_ascii_strncasecmp(part->charset, "ucs-", 4) == 0;
+		    g_ascii_strncasecmp(part->charset, "utf-32", 6) == 0 ||
+		    g_ascii_strncasecmp(part->charset, "ucs-", 4) == 0;
 	const char *bytes;
 	gsize len;
 

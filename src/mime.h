@@ -17,8 +17,8 @@ struct bz_message *bz_mime_parse(GBytes *raw, bool keep_raw);
  * addresses, date... The parts stay as they are (IMAP fills them from BODYSTRUCTURE). */
 void bz_mime_parse_header(struct bz_message *message, const char *bytes, size_t len);
 
-/* A part by the values of its Content-Type and Content-Disposition (NULL = none) fields: type, charset,
- * disposition, filename, flowed, delsp. The other members are the caller's to fill. */
+/* A part by the values of its Content-Type and Content-Disposition (NULL = none) fields: type,
+ * charset, disposition, filename, flowed, delsp. The other members are the caller's to fill. */
 struct bz_part *bz_mime_part(const char *type, const char *disposition);
 
 /* Fill a list row (date, from, to, subject, message_id, BZ_FLAG_ATTACH guess from Content-Type)

@@ -117,7 +117,7 @@ char *bz_mime_decode_header(const char *value, size_t len)
 	return decode_unfolded(text);
 }
 
-/* --- addresses --------------------------------------------------------------------------------- */
+/* --- addresses -------------------------------------------------------------------------------- */
 
 static void add_address(GPtrArray *out, const char *name, const char *addr)
 {
@@ -155,7 +155,7 @@ static void flatten(InternetAddressList *list, GPtrArray *out, int depth)
 }
 
 /* "Ana Ruiz <ana@example.org>" and "ana@example.org": what most fields hold, read without GMime's
- * machinery (a third of the time of a walk over an mbox). False for all else: quotes, lists,
+ * machinery. False for all else: quotes, lists,
  * comments, encodings. */
 static bool add_simple(const char *text, GPtrArray *out)
 {
@@ -237,7 +237,7 @@ void bz_mime_addresses(const char *text, GPtrArray *out)
 		lone_word(text, out);
 }
 
-/* --- the header block ---------------------------------------------------------------------------- */
+/* --- the header block ------------------------------------------------------------------------- */
 
 /* Next field: name and value as they stand (folded). False at the end. */
 static bool next_field(const char **at, const char *end, const char **name, size_t *name_len,
@@ -330,7 +330,7 @@ void bz_mime_parse_header(struct bz_message *message, const char *bytes, size_t 
 	}
 }
 
-/* --- a list row ---------------------------------------------------------------------------------- */
+/* --- a list row ------------------------------------------------------------------------------- */
 
 static void take_first(GPtrArray *list, char **name, char **addr)
 {
@@ -363,8 +363,8 @@ static void summarize_to(struct bz_summary *row, const char *raw)
 	row->to = g_strdup(a->name[0] != '\0' ? a->name : a->addr);
 }
 
-static void summarize_field(struct bz_summary *row, const char *name, size_t n, const char *value,
-	size_t value_len)
+static void summarize_field(
+	struct bz_summary *row, const char *name, size_t n, const char *value, size_t value_len)
 {
 	g_autofree char *raw = NULL;
 
@@ -382,8 +382,8 @@ static void summarize_field(struct bz_summary *row, const char *name, size_t n, 
 	else if (is_name(name, n, "message-id") && row->message_id == NULL)
 		row->message_id = strip_brackets(g_steal_pointer(&raw));
 	else if (is_name(name, n, "content-type") &&
-		(g_ascii_strncasecmp(raw, "multipart/mixed", 15) == 0 ||
-			g_ascii_strncasecmp(raw, "application/", 12) == 0))
+		 (g_ascii_strncasecmp(raw, "multipart/mixed", 15) == 0 ||
+			 g_ascii_strncasecmp(raw, "application/", 12) == 0))
 		row->flags |= BZ_FLAG_ATTACH;
 }
 

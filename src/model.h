@@ -31,10 +31,10 @@ enum bz_folder_role {
 
 /* One folder as the store knows it. Strings are owned by the struct. */
 struct bz_folder {
-	uint32_t id;          /* store's id, > 0, stable while cache.db lives */
-	char *name;           /* on the wire (IMAP: modified UTF-7 as sent) or local; unique */
-	char *title;          /* UTF-8 for people, hierarchy with '/' ; not cleaned */
-	char delimiter;       /* 0 = none */
+	uint32_t id;    /* store's id, > 0, stable while cache.db lives */
+	char *name;     /* on the wire (IMAP: modified UTF-7 as sent) or local; unique */
+	char *title;    /* UTF-8 for people, hierarchy with '/' ; not cleaned */
+	char delimiter; /* 0 = none */
 	enum bz_folder_role role;
 	bool selectable;
 	uint32_t uidvalidity; /* 0 = not known yet */
@@ -56,24 +56,24 @@ struct bz_msgref {
 /* One message row: what a list shows. Strings are decoded UTF-8 (never NULL after a read from the
  * store; "" = absent), owned by the struct, NOT cleaned for the screen (text.h does that). */
 struct bz_summary {
-	uint32_t row;      /* store's row id, > 0, never reused */
+	uint32_t row; /* store's row id, > 0, never reused */
 	uint32_t folder;
 	uint32_t uid;
-	int64_t pos;       /* order of arrival in the folder: IMAP uid, mbox byte offset */
-	int64_t date;      /* Date: as seconds UTC; INT64_MIN = none or unreadable */
-	int date_zone;     /* minutes east of UTC as the sender wrote it */
-	int64_t received;  /* INTERNALDATE or From_ line, seconds UTC; INT64_MIN = unknown */
-	uint64_t size;     /* bytes */
-	unsigned flags;    /* enum bz_flag */
+	int64_t pos;      /* order of arrival in the folder: IMAP uid, mbox byte offset */
+	int64_t date;     /* Date: as seconds UTC; INT64_MIN = none or unreadable */
+	int date_zone;    /* minutes east of UTC as the sender wrote it */
+	int64_t received; /* INTERNALDATE or From_ line, seconds UTC; INT64_MIN = unknown */
+	uint64_t size;    /* bytes */
+	unsigned flags;   /* enum bz_flag */
 	char *from_name;
 	char *from_addr;
-	char *to;          /* first recipient, for Sent and Drafts: name, else address */
+	char *to; /* first recipient, for Sent and Drafts: name, else address */
 	char *subject;
-	char *message_id;  /* without <> */
+	char *message_id; /* without <> */
 	/* local mail only; hints, verified before use */
-	int64_t offset;    /* of the From_ line in the mbox */
-	int64_t length;    /* From_ line and separating empty line included */
-	uint8_t digest[32];/* identity (DESIGN section 7); all zero = not computed */
+	int64_t offset;     /* of the From_ line in the mbox */
+	int64_t length;     /* From_ line and separating empty line included */
+	uint8_t digest[32]; /* identity (DESIGN section 7); all zero = not computed */
 };
 /* Frees the strings, zeroes the struct. */
 void bz_summary_clear(struct bz_summary *summary);

@@ -49,8 +49,8 @@ int bz_path_ensure(const char *path, struct bz_err *err)
 
 	umask(mask);
 	if (rc != 0 || stat(path, &st) != 0)
-		return bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_NONE, _("Cannot make the folder %s: %s."),
-			path, g_strerror(errno));
+		return bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_NONE,
+			_("Cannot make the folder %s: %s."), path, g_strerror(errno));
 	if (st.st_uid != geteuid())
 		return bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_NONE,
 			_("The folder %s belongs to another user."), path);

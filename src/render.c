@@ -14,7 +14,7 @@ enum {
 	ADDRESSES_SHOWN = 3
 };
 
-/* --- the document -------------------------------------------------------------------------------- */
+/* --- the document ----------------------------------------------------------------------------- */
 
 static void line_free(void *data)
 {
@@ -66,7 +66,7 @@ static void add_line(struct bz_doc *doc, char *text, enum bz_role role, uint32_t
 	g_ptr_array_add(doc->lines, line);
 }
 
-/* --- wrapping ------------------------------------------------------------------------------------- */
+/* --- wrapping --------------------------------------------------------------------------------- */
 
 /* Bytes of the first line when cleaned text is cut to width at a blank if there is one. */
 static size_t break_at(const char *text, int width)
@@ -84,8 +84,8 @@ static size_t break_at(const char *text, int width)
 }
 
 /* Wrap one cleaned line; what follows the first is indented by prefix. */
-static void add_wrapped(struct bz_doc *doc, const char *text, int width, const char *prefix,
-	enum bz_role role)
+static void add_wrapped(
+	struct bz_doc *doc, const char *text, int width, const char *prefix, enum bz_role role)
 {
 	int indent = bz_text_width(prefix), rest;
 	bool first = true;
@@ -97,7 +97,8 @@ static void add_wrapped(struct bz_doc *doc, const char *text, int width, const c
 	do {
 		size_t n = width > 0 ? break_at(text, first ? width : rest) : strlen(text);
 
-		add_line(doc, g_strdup_printf("%s%.*s", first ? "" : prefix, (int)n, text), role, 0);
+		add_line(
+			doc, g_strdup_printf("%s%.*s", first ? "" : prefix, (int)n, text), role, 0);
 		text += n;
 		if (*text == ' ')
 			text++;
@@ -161,7 +162,7 @@ static void add_body(struct bz_doc *doc, const char *text, int width)
 	}
 }
 
-/* --- format=flowed (RFC 3676) --------------------------------------------------------------------- */
+/* --- format=flowed (RFC 3676) ----------------------------------------------------------------- */
 
 struct flow {
 	GString *out;
@@ -216,7 +217,7 @@ static char *unflow(char *text, bool delsp)
 	return g_string_free(f.out, FALSE);
 }
 
-/* --- the text of a message ------------------------------------------------------------------------- */
+/* --- the text of a message -------------------------------------------------------------------- */
 
 /* One part's text, neither cleaned nor wrapped. */
 static char *part_text(const struct bz_part *part)
@@ -275,14 +276,14 @@ char *bz_render_text(const struct bz_message *message, int width)
 	return g_string_free(out, FALSE);
 }
 
-/* --- headers ---------------------------------------------------------------------------------------- */
+/* --- headers ---------------------------------------------------------------------------------- */
 
 static void add_header(struct bz_doc *doc, const char *name, const char *value, enum bz_role role)
 {
 	g_autofree char *clean_name = bz_text_clean(name, strlen(name), 0);
 	g_autofree char *clean = bz_text_clean(value, strlen(value), 0);
-	g_autofree char *head = bz_text_fit(
-		clean_name, MAX(HEADER_NAME - 1, bz_text_width(clean_name)), true);
+	g_autofree char *head =
+		bz_text_fit(clean_name, MAX(HEADER_NAME - 1, bz_text_width(clean_name)), true);
 	g_autofree char *whole = g_strdup_printf("%s %s", head, clean);
 	guint first = doc->lines->len;
 	struct bz_line *line;
@@ -291,7 +292,8 @@ static void add_header(struct bz_doc *doc, const char *name, const char *value, 
 	line = g_ptr_array_index(doc->lines, first);
 	g_free(line->spans);
 	line->spans = g_new(struct bz_span, 2);
-	line->spans[0] = (struct bz_span){0, (uint32_t)MIN(strlen(head), strlen(line->text)), BZ_TEXT_HEADER};
+	line->spans[0] = (struct bz_span){
+		0, (uint32_t)MIN(strlen(head), strlen(line->text)), BZ_TEXT_HEADER};
 	line->nspans = 1;
 	if (role != BZ_TEXT_NORMAL && strlen(line->text) > strlen(head))
 		line->spans[line->nspans++] = (struct bz_span){(uint32_t)strlen(head),
@@ -347,7 +349,8 @@ static const char *ago_form(int64_t s, int *n)
 	for (size_t i = 0;; i++)
 		if (s < steps[i].below) {
 			*n = (int)(s / steps[i].unit);
-			return *n == 1 ? _(steps[i].one) : _(steps[i].many); /* no literals: no plural entry */
+			return *n == 1 ? _(steps[i].one)
+				       : _(steps[i].many); /* no literals: no plural entry */
 		}
 }
 
@@ -430,8 +433,9 @@ static void add_attachments(struct bz_doc *doc, const struct bz_message *m)
 		size = bz_lang_size(p->size);
 		shown = p->filename[0] == '\0' && p->title != NULL ? p->title : p->filename;
 		name = bz_text_clean(shown, strlen(shown), 1024);
-		text = g_strdup_printf("%u %s  %s%s%s", ++n, name[0] != '\0' ? name : _("(no name)"),
-			p->type, p->size > 0 ? "  " : "", p->size > 0 ? size : "");
+		text = g_strdup_printf("%u %s  %s%s%s", ++n,
+			name[0] != '\0' ? name : _("(no name)"), p->type, p->size > 0 ? "  " : "",
+			p->size > 0 ? size : "");
 		label = g_strdup(n == 1 ? _("Attached") : "");
 		add_header(doc, label, text, BZ_TEXT_NORMAL);
 	}

@@ -8,10 +8,10 @@
 enum bz_role { /* UX section 9; ui/ maps them to attributes */
 	BZ_TEXT_NORMAL,
 	BZ_TEXT_DIM,
-	BZ_TEXT_HEADER,  /* header name */
+	BZ_TEXT_HEADER, /* header name */
 	BZ_TEXT_STRONG,
-	BZ_TEXT_QUOTE1,  /* odd quote levels */
-	BZ_TEXT_QUOTE2,  /* even ones */
+	BZ_TEXT_QUOTE1, /* odd quote levels */
+	BZ_TEXT_QUOTE2, /* even ones */
 	BZ_TEXT_LINK,
 	BZ_TEXT_WARN
 };
@@ -37,7 +37,7 @@ struct bz_doc *bz_doc_ref(struct bz_doc *doc);
 void bz_doc_unref(struct bz_doc *doc);
 
 enum bz_render_flag {
-	BZ_RENDER_HEADERS = 1 << 0,     /* Subject, From, Date, To, warnings, attachment list first */
+	BZ_RENDER_HEADERS = 1 << 0, /* Subject, From, Date, To, warnings, attachment list first */
 	BZ_RENDER_ALL_HEADERS = 1 << 1, /* `h` */
 	BZ_RENDER_RAW = 1 << 2          /* `H`: the source (needs message->raw) */
 };

@@ -1,4 +1,5 @@
-/* The thread that turns messages into lines: parsing hostile text never holds up a screen or a line. */
+/* The thread that turns messages into lines: parsing hostile text never holds up a screen or a
+ * line. */
 #include "src/lang.h"
 #include "src/worker.h"
 
@@ -82,7 +83,8 @@ void bz_renderer_destroy(struct bz_renderer **renderer)
 	*renderer = NULL;
 }
 
-/* Ids share no counter with the workers': the reader tells them apart by the event's account, -1. */
+/* Ids share no counter with the workers': the reader tells them apart by the event's
+ * account, -1. */
 uint64_t bz_renderer_submit(struct bz_renderer *r, struct bz_request *request)
 {
 	uint64_t id;

@@ -18,8 +18,7 @@ char *bz_secret_new(const char *text, long len)
 	size_t n = len < 0 ? strlen(text) : (size_t)len;
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	size_t mapped = (n + 1 + sizeof(size_t) + page - 1) / page * page;
-	char *area = mmap(
-		NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *area = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (area == MAP_FAILED)
 		return NULL;
@@ -51,16 +50,16 @@ void bz_secret_protect_process(void)
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
-/* --- password-command --------------------------------------------------------------------------- */
+/* --- password-command ------------------------------------------------------------------------- */
 
 struct wait {
 	bool done;
 	GSubprocess *child;
-	GCancellable *inner;   /* ends the reading: its pipe may outlive the child, in a grandchild */
-	GCancellable *outer;   /* the person's; may be NULL */
+	GCancellable *inner; /* ends the reading: its pipe may outlive the child, in a grandchild */
+	GCancellable *outer; /* the person's; may be NULL */
 	char buffer[SECRET_MAX + 2]; /* with one byte too many */
 	gsize got;
-	int64_t until;         /* monotonic us */
+	int64_t until; /* monotonic us */
 	bool late;
 	GError *error;
 };
@@ -101,7 +100,8 @@ static char *first_line(struct wait *w, int seconds, struct bz_err *err)
 			_("The password command printed no password."));
 	else if (n > SECRET_MAX)
 		bz_err_set(err, BZ_ERR_AUTH, BZ_CODE_NO_PASSWORD,
-			_("The password command printed a line of more than %d bytes."), SECRET_MAX);
+			_("The password command printed a line of more than %d bytes."),
+			SECRET_MAX);
 	else
 		secret = bz_secret_new(w->buffer, (long)n);
 	explicit_bzero(w->buffer, sizeof w->buffer);
@@ -114,8 +114,8 @@ static void wait_for(struct wait *w, GMainContext *context)
 
 	g_source_set_callback(tick, on_tick, w, NULL);
 	g_source_attach(tick, context);
-	g_input_stream_read_all_async(g_subprocess_get_stdout_pipe(w->child), w->buffer, SECRET_MAX + 2,
-		G_PRIORITY_DEFAULT, w->inner, on_read, w);
+	g_input_stream_read_all_async(g_subprocess_get_stdout_pipe(w->child), w->buffer,
+		SECRET_MAX + 2, G_PRIORITY_DEFAULT, w->inner, on_read, w);
 	while (!w->done)
 		g_main_context_iteration(context, TRUE);
 	g_source_destroy(tick);

@@ -7,7 +7,8 @@
 #include <gio/gio.h>
 #include <stddef.h>
 
-/* A NUL-terminated copy of len bytes (-1: strlen) in locked memory. Free with bz_secret_free only. */
+/* A NUL-terminated copy of len bytes (-1: strlen) in locked memory. Free with
+ * bz_secret_free only. */
 char *bz_secret_new(const char *text, long len);
 /* Wipes and frees; NULL allowed. */
 void bz_secret_free(char *secret);
@@ -16,8 +17,8 @@ void bz_secret_free(char *secret);
 #define BZ_SECRET_SECONDS 10
 
 /* Run a password-command (argv by g_shell_parse_argv, no shell, no terminal, `seconds` at most,
- * cancellable; what it leaves running is not waited for); the first line of its output, at most 4 KiB,
- * as a secret; NULL and err otherwise. */
+ * cancellable; what it leaves running is not waited for); the first line of its output, at most 4
+ * KiB, as a secret; NULL and err otherwise. */
 char *bz_secret_from_command(
 	const char *command, int seconds, GCancellable *cancel, struct bz_err *err);
 

@@ -84,7 +84,7 @@ const struct bz_account *bz_settings_account(const struct bz_settings *settings,
 	return n == 1 ? near : NULL;
 }
 
-/* --- reading the file ----------------------------------------------------------------------------- */
+/* --- reading the file ------------------------------------------------------------------------- */
 
 /* Owner and mode of the open file. *private = nobody else may read it. */
 static int check_file(int fd, const char *path, bool *private, struct bz_err *err)
@@ -99,7 +99,8 @@ static int check_file(int fd, const char *path, bool *private, struct bz_err *er
 			_("%s belongs to another user; buzon does not read it."), path);
 	if ((st.st_mode & 022) != 0)
 		return bz_err_set(err, BZ_ERR_USAGE, BZ_CODE_CONFIG,
-			_("Others may change %s; buzon does not read it. Run: chmod 600 %s"), path, path);
+			_("Others may change %s; buzon does not read it. Run: chmod 600 %s"), path,
+			path);
 	if (st.st_size > FILE_MAX)
 		return bz_err_set(err, BZ_ERR_USAGE, BZ_CODE_CONFIG, _("%s is too long."), path);
 	*private = (st.st_mode & 077) == 0;

@@ -13,30 +13,30 @@ enum bz_security { BZ_SECURITY_TLS, BZ_SECURITY_STARTTLS, BZ_SECURITY_NONE };
 
 /* One [account "NAME"] section, immutable after loading. Strings owned; NULL = not given. */
 struct bz_account {
-	char *id;               /* NAME as written */
-	char *dirname;          /* NAME made safe as a folder name, unique among accounts */
+	char *id;      /* NAME as written */
+	char *dirname; /* NAME made safe as a folder name, unique among accounts */
 	enum bz_protocol protocol;
-	char *host;             /* no brackets */
+	char *host; /* no brackets */
 	uint16_t port;
 	enum bz_security security;
-	char *user;             /* default: the address */
-	char *name;             /* of the person */
+	char *user; /* default: the address */
+	char *name; /* of the person */
 	char *address;
 	char *password;         /* in locked memory (secret.h); NULL = command or ask */
 	char *password_command; /* raw value, split by g_shell_parse_argv */
 	char *tls_ca_file;      /* absolute path */
-	char *mbox;             /* POP: absolute path of the Inbox mbox (defaulted); FILE: the file */
+	char *mbox; /* POP: absolute path of the Inbox mbox (defaulted); FILE: the file */
 };
 
 enum bz_glyphs { BZ_GLYPHS_AUTO, BZ_GLYPHS_UNICODE, BZ_GLYPHS_ASCII };
 enum bz_theme { BZ_THEME_AUTO, BZ_THEME_MONO };
 
 struct bz_settings {
-	GPtrArray *accounts;    /* of struct bz_account *, in file order */
-	char *language;         /* "en", "es" or NULL */
+	GPtrArray *accounts; /* of struct bz_account *, in file order */
+	char *language;      /* "en", "es" or NULL */
 	enum bz_theme theme;
 	enum bz_glyphs glyphs;
-	char *log;              /* path or NULL */
+	char *log; /* path or NULL */
 };
 
 /* Read and check PATH. NULL on any error; then *problems (never NULL) holds one line per fault,

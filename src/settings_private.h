@@ -13,7 +13,7 @@ struct bz_reading {
 	struct bz_settings *settings;
 	GPtrArray *problems; /* struct bz_problem * */
 	const char *path;
-	bool private;        /* nobody else may read the file */
+	bool private; /* nobody else may read the file */
 };
 
 /* Note a fault of a line; reading goes on, so that all are told at once. */

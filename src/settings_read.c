@@ -49,8 +49,7 @@ static void section_free(void *data)
 	g_free(s);
 }
 
-/* --- faults ------------------------------------------------------------------------------------
- */
+/* --- faults ----------------------------------------------------------------------------------- */
 
 static void suggest(
 	struct bz_reading *r, int line, char *text, const char *word, const char *const *names)
@@ -64,7 +63,7 @@ static void suggest(
 	g_free(text);
 }
 
-/* --- lines ------------------------------------------------------------------------------ */
+/* --- lines ------------------------------------------------------------------------------------ */
 
 static struct section *new_section(struct bz_reading *r, GPtrArray *sections, int line, char *title)
 {
@@ -83,7 +82,8 @@ static struct section *new_section(struct bz_reading *r, GPtrArray *sections, in
 		const struct section *old = g_ptr_array_index(sections, i);
 
 		if (g_ascii_strcasecmp(old->title, title) == 0)
-			bz_problem_add(r, line, _("section [%s] is already in line %d"), title, old->line);
+			bz_problem_add(
+				r, line, _("section [%s] is already in line %d"), title, old->line);
 	}
 	g_ptr_array_add(sections, s);
 	return s;
@@ -156,7 +156,7 @@ static GPtrArray *read_lines(struct bz_reading *r, const char *text)
 	return sections;
 }
 
-/* --- what they mean ----------------------------------------------------------------------------- */
+/* --- what they mean --------------------------------------------------------------------------- */
 
 static const struct key *find(const struct section *s, const char *name)
 {
@@ -188,8 +188,8 @@ static char *path_of(const struct section *s, const char *name)
 }
 
 /* One of names, or -1 with the fault noted; def when the key is absent. */
-static int choice(
-	struct bz_reading *r, const struct section *s, const char *name, const char *const *names, int def)
+static int choice(struct bz_reading *r, const struct section *s, const char *name,
+	const char *const *names, int def)
 {
 	const struct key *k = find(s, name);
 
@@ -204,8 +204,8 @@ static int choice(
 }
 
 /* A fault is noted already: reading goes on with the first. */
-static int choice_or_first(struct bz_reading *r, const struct section *s, const char *key,
-	const char *const *values)
+static int choice_or_first(
+	struct bz_reading *r, const struct section *s, const char *key, const char *const *values)
 {
 	int chosen = choice(r, s, key, values, 0);
 
@@ -220,10 +220,11 @@ static void check_names(struct bz_reading *r, const struct section *s, const cha
 		if (g_strv_contains(names, k->name))
 			continue;
 		suggest(r, k->line,
-			s->account != NULL ? g_strdup_printf(_("unknown key \"%s\" in account \"%s\""),
-						     k->name, s->account)
-					   : g_strdup_printf(_("unknown key \"%s\" in [%s]"), k->name,
-						     s->title),
+			s->account != NULL
+				? g_strdup_printf(_("unknown key \"%s\" in account \"%s\""),
+					  k->name, s->account)
+				: g_strdup_printf(
+					  _("unknown key \"%s\" in [%s]"), k->name, s->title),
 			k->name, names);
 	}
 }
@@ -312,7 +313,8 @@ static void read_password(struct bz_reading *r, const struct section *s, struct 
 			_("others may read this file and it holds a password; run: chmod 600 %s"),
 			r->path);
 	else if (a->password_command != NULL)
-		bz_problem_add(r, k->line, _("give \"password\" or \"password-command\", not both"));
+		bz_problem_add(
+			r, k->line, _("give \"password\" or \"password-command\", not both"));
 	a->password = bz_secret_new(k->value, -1);
 }
 
@@ -328,7 +330,8 @@ static void read_user(struct bz_reading *r, const struct section *s, struct bz_a
 			_("account \"%s\" names no user; add: address = YOU@HOST, or: user = NAME"),
 			s->account);
 	else if (strlen(a->user) > 255)
-		bz_problem_add(r, s->line, _("the user name of account \"%s\" is too long"), s->account);
+		bz_problem_add(
+			r, s->line, _("the user name of account \"%s\" is too long"), s->account);
 }
 
 static void read_local(struct bz_reading *r, const struct section *s, struct bz_account *a)
@@ -344,7 +347,8 @@ static void read_local(struct bz_reading *r, const struct section *s, struct bz_
 			a->mbox = bz_path(BZ_DIR_DATA, a->dirname, "inbox.mbox", NULL);
 		if (k != NULL && !g_strv_contains(kept, k->value))
 			bz_problem_add(r, k->line,
-				_("\"leave-on-server = %s\" is not possible yet: this version never deletes"
+				_("\"leave-on-server = %s\" is not possible yet: this version "
+				  "never deletes"
 				  " anything on the server; write: leave-on-server = forever"),
 				k->value);
 		return;
@@ -365,7 +369,7 @@ static char *safe_dirname(const struct bz_reading *r, const char *id)
 
 	for (const char *p = id; *p != '\0' && out->len < 60; p++) {
 		bool plain = g_ascii_isalnum(*p) || strchr("_-", *p) != NULL ||
-			(*p == '.' && out->len > 0);
+			     (*p == '.' && out->len > 0);
 
 		g_string_append_c(out, plain ? g_ascii_tolower(*p) : '_');
 		same = same && plain;
@@ -424,7 +428,8 @@ static void read_account(struct bz_reading *r, const struct section *s)
 	check_names(r, s, account_keys);
 	if (protocol == -2)
 		bz_problem_add(r, s->line,
-			_("account \"%s\" names no protocol; add: protocol = imap, or: protocol = pop"),
+			_("account \"%s\" names no protocol; add: protocol = imap, or: protocol = "
+			  "pop"),
 			s->account);
 	a->id = g_strdup(s->account);
 	a->dirname = safe_dirname(r, a->id);

@@ -66,10 +66,12 @@ static const char *const sql[STMT_COUNT_] = {
 	[STMT_UIDS] = "SELECT uid FROM message WHERE folder=? AND uid BETWEEN ? AND ? ORDER BY uid",
 	[STMT_COUNT] = "SELECT count(*), (SELECT count(*) FROM message WHERE folder=?1 AND"
 		       " (flags & 1) = 0) FROM message WHERE folder=?1",
-	[STMT_UNREAD_ABOVE] = "SELECT id FROM message WHERE folder=? AND (flags & 1) = 0 AND pos > ?"
-			      " ORDER BY pos LIMIT 1",
-	[STMT_UNREAD_BELOW] = "SELECT id FROM message WHERE folder=? AND (flags & 1) = 0 AND pos < ?"
-			      " ORDER BY pos DESC LIMIT 1",
+	[STMT_UNREAD_ABOVE] =
+		"SELECT id FROM message WHERE folder=? AND (flags & 1) = 0 AND pos > ?"
+		" ORDER BY pos LIMIT 1",
+	[STMT_UNREAD_BELOW] =
+		"SELECT id FROM message WHERE folder=? AND (flags & 1) = 0 AND pos < ?"
+		" ORDER BY pos DESC LIMIT 1",
 	[STMT_DATA_VERSION] = "PRAGMA data_version",
 	[STMT_PIN_GET] = "SELECT sha256 FROM pin WHERE host=? AND port=?",
 	[STMT_PIN_SET] = "INSERT INTO pin(host, port, sha256) VALUES(?,?,?)"
@@ -115,9 +117,8 @@ sqlite3_stmt *bz_store_stmt(struct bz_store *store, enum bz_stmt which, struct b
 	sqlite3 *db = which <= STMT_CACHE_LAST ? store->cache : store->state;
 	sqlite3_stmt **slot = &store->stmts[which];
 
-	if (*slot == NULL &&
-		sqlite3_prepare_v3(db, sql[which], -1, SQLITE_PREPARE_PERSISTENT, slot, NULL) !=
-			SQLITE_OK) {
+	if (*slot == NULL && sqlite3_prepare_v3(db, sql[which], -1, SQLITE_PREPARE_PERSISTENT, slot,
+				     NULL) != SQLITE_OK) {
 		bz_store_fail(db, err);
 		return NULL;
 	}
@@ -156,7 +157,7 @@ int bz_store_run(struct bz_store *store, sqlite3_stmt *stmt, struct bz_err *err)
 	return 0;
 }
 
-/* --- opening --------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 /* WAL needs shared memory that network file systems do not give. */
 static bool on_network(const char *path)
@@ -235,8 +236,8 @@ static int user_version(sqlite3 *db, int *reason)
 
 static int make_schema(sqlite3 *db, const char *schema, int version, struct bz_err *err)
 {
-	g_autofree char *text =
-		g_strdup_printf("BEGIN IMMEDIATE; %s PRAGMA user_version=%d; COMMIT;", schema, version);
+	g_autofree char *text = g_strdup_printf(
+		"BEGIN IMMEDIATE; %s PRAGMA user_version=%d; COMMIT;", schema, version);
 
 	if (bz_store_exec(db, text, err) == 0)
 		return 0;
@@ -245,7 +246,7 @@ static int make_schema(sqlite3 *db, const char *schema, int version, struct bz_e
 	return user_version(db, &(int){0}) == version ? 0 : -1;
 }
 
-static void unlink_db(const char *path)
+void bz_store_unlink(const char *path)
 {
 	static const char *const tails[] = {"", "-wal", "-shm", "-journal"};
 
@@ -285,7 +286,7 @@ static sqlite3 *open_cache(const char *path, bool reader, struct bz_err *err)
 		if (!is_damage(reason) &&
 			reason != SQLITE_ERROR) /* ERROR: tables of something else */
 			return NULL;
-		unlink_db(path);
+		bz_store_unlink(path);
 	}
 	return NULL;
 }
@@ -303,27 +304,28 @@ static sqlite3 *open_state(const char *path, struct bz_err *err)
 	version = user_version(db, &reason);
 	if (version == BZ_STORE_STATE_VERSION)
 		return db;
-	if (version == 0 && make_schema(db, bz_store_state_schema, BZ_STORE_STATE_VERSION, err) == 0)
+	if (version == 0 &&
+		make_schema(db, bz_store_state_schema, BZ_STORE_STATE_VERSION, err) == 0)
 		return db;
 	if (version > BZ_STORE_STATE_VERSION)
 		bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_IO,
 			_("%s was written by a newer buzon; it stays as it is."), path);
 	else if (version != 0)
-		bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_IO, _("%s is damaged; it stays as it is."), path);
+		bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_IO, _("%s is damaged; it stays as it is."),
+			path);
 	sqlite3_close(db);
 	return NULL;
 }
 
-/* Statistics of memory that nobody reads cost a lock at each allocation: a tenth of a walk over an
- * mbox. */
+/* Statistics of memory that nobody reads cost a lock at each allocation. */
 static void *without_statistics(void *unused)
 {
 	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	return unused;
 }
 
-struct bz_store *bz_store_open(const char *cache_path, const char *state_path,
-	enum bz_store_mode mode, struct bz_err *err)
+struct bz_store *bz_store_open(
+	const char *cache_path, const char *state_path, enum bz_store_mode mode, struct bz_err *err)
 {
 	static GOnce once = G_ONCE_INIT;
 	struct bz_store *store = g_new0(struct bz_store, 1);
@@ -355,7 +357,7 @@ void bz_store_close(struct bz_store **store)
 	sqlite3_close((*store)->cache);
 	sqlite3_close((*store)->state);
 	if (damaged != NULL)
-		unlink_db(damaged);
+		bz_store_unlink(damaged);
 	g_free(*store);
 	*store = NULL;
 }
@@ -379,7 +381,7 @@ void bz_store_rollback(struct bz_store *store)
 		sqlite3_exec(store->cache, "ROLLBACK", NULL, NULL, NULL);
 }
 
-/* --- folders ----------------------------------------------------------------------------------- */
+/* --- folders ---------------------------------------------------------------------------------- */
 
 static char *column_text(sqlite3_stmt *stmt, int column)
 {
@@ -441,7 +443,8 @@ int bz_store_folder_by_id(
 }
 
 /* Rows of another UIDVALIDITY name other messages: they go. */
-static int drop_stale_rows(struct bz_store *store, const struct bz_folder *folder, struct bz_err *err)
+static int drop_stale_rows(
+	struct bz_store *store, const struct bz_folder *folder, struct bz_err *err)
 {
 	struct bz_folder old;
 	int rc = bz_store_folder_by_name(store, folder->name, &old, err);
@@ -546,7 +549,7 @@ char *bz_store_folder_get_note(struct bz_store *store, uint32_t id)
 	return note;
 }
 
-/* --- message rows ------------------------------------------------------------------------------ */
+/* --- message rows ----------------------------------------------------------------------------- */
 
 static void bind_text(sqlite3_stmt *stmt, int n, const char *text)
 {

@@ -24,7 +24,7 @@ void bz_intent_clear(struct bz_intent *intent)
 	memset(intent, 0, sizeof *intent);
 }
 
-/* --- pins -------------------------------------------------------------------------------------- */
+/* --- pins ------------------------------------------------------------------------------------- */
 
 int bz_store_pin_get(struct bz_store *store, const char *host, uint16_t port, uint8_t sha256[32],
 	struct bz_err *err)
@@ -58,7 +58,7 @@ int bz_store_pin_set(struct bz_store *store, const char *host, uint16_t port,
 	return bz_store_run(store, stmt, err);
 }
 
-/* --- ledger and intent --------------------------------------------------------------------------- */
+/* --- ledger and intent ------------------------------------------------------------------------ */
 
 static int begin(struct bz_store *store, struct bz_err *err)
 {
@@ -249,8 +249,8 @@ static int clear_intent(struct bz_store *store, struct bz_err *err)
 	return bz_store_run(store, head, err);
 }
 
-static int adopt_items(struct bz_store *store, const struct bz_intent *intent, size_t n, int64_t now,
-	uint32_t *uids, struct bz_err *err)
+static int adopt_items(struct bz_store *store, const struct bz_intent *intent, size_t n,
+	int64_t now, uint32_t *uids, struct bz_err *err)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct bz_intent_item *item =
@@ -277,7 +277,7 @@ int bz_store_intent_done(struct bz_store *store, const struct bz_intent *intent,
 	return end(store, adopt_items(store, intent, n, now, uids, err), err);
 }
 
-/* --- local messages ------------------------------------------------------------------------------ */
+/* --- local messages --------------------------------------------------------------------------- */
 
 static int collect_local(
 	struct bz_store *store, sqlite3_stmt *stmt, GArray *out, struct bz_err *err)

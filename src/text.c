@@ -18,7 +18,7 @@ bool bz_text_ascii(void)
 	return ascii_glyphs;
 }
 
-/* --- one character --------------------------------------------------------------------------- */
+/* --- one character ---------------------------------------------------------------------------- */
 
 /* Name of a character that reorders text, or NULL. */
 static const char *bidi_name(gunichar c)
@@ -40,21 +40,21 @@ static const char *bidi_name(gunichar c)
 static bool is_zero_width_trick(gunichar c)
 {
 	return (c >= 0x200b && c <= 0x200d) || (c >= 0x2060 && c <= 0x2064) || c == 0xfeff ||
-		(c >= 0xfff9 && c <= 0xfffb) || (c >= 0x206a && c <= 0x206f) || c == 0x180e ||
-		c == 0x034f || c == 0x115f || c == 0x1160 || c == 0x3164 || c == 0xffa0;
+	       (c >= 0xfff9 && c <= 0xfffb) || (c >= 0x206a && c <= 0x206f) || c == 0x180e ||
+	       c == 0x034f || c == 0x115f || c == 0x1160 || c == 0x3164 || c == 0xffa0;
 }
 
 /* Harmless and without a look of their own: left out. */
 static bool is_dropped(gunichar c)
 {
 	return (c >= 0xfe00 && c <= 0xfe0f) || c == 0x00ad || (c >= 0xe0000 && c <= 0xe01ef) ||
-		(c >= 0x1f3fb && c <= 0x1f3ff);
+	       (c >= 0x1f3fb && c <= 0x1f3ff);
 }
 
 static bool is_emoji(gunichar c)
 {
 	return (c >= 0x1f000 && c <= 0x1faff) || (c >= 0x2600 && c <= 0x27bf) || c == 0x2b50 ||
-		c == 0x2b55;
+	       c == 0x2b55;
 }
 
 static int char_cells(gunichar c)
@@ -86,7 +86,7 @@ static void put_control(GString *out, gunichar c)
 	put_mark(out, name);
 }
 
-/* --- the cleaner ------------------------------------------------------------------------------- */
+/* --- the cleaner ------------------------------------------------------------------------------ */
 
 struct cleaner {
 	GString *out;
@@ -146,7 +146,7 @@ static void put_blank(struct cleaner *c, gunichar ch)
 static bool is_blank(const struct cleaner *c, gunichar ch)
 {
 	return ch == '\t' || ch == '\n' || (ch == '\r' && !c->lines) || ch == 0x2028 ||
-		ch == 0x2029 || ch == 0x85;
+	       ch == 0x2029 || ch == 0x85;
 }
 
 /* What a grapheme of several characters shows: the first emoji, the letters of a flag. Returns true
@@ -231,7 +231,7 @@ char *bz_text_clean_lines(const char *bytes, size_t len)
 	return clean(bytes, len, true);
 }
 
-/* --- cells ------------------------------------------------------------------------------------- */
+/* --- cells ------------------------------------------------------------------------------------ */
 
 int bz_text_width(const char *text)
 {

@@ -11,8 +11,8 @@ void bz_text_set_ascii(bool ascii);
 bool bz_text_ascii(void);
 
 /* Any bytes -> valid UTF-8 of one line without a control: C0, DEL and C1 become visible marks, bidi
- * controls <RLO>-like marks, zero-width characters <ZW>, invalid sequences U+FFFD; TAB and line ends
- * become one blank. Only clusters on whose width GLib and libc agree stay, others become '?'.
+ * controls <RLO>-like marks, zero-width characters <ZW>, invalid sequences U+FFFD; TAB and line
+ * ends become one blank. Only clusters on whose width GLib and libc agree stay, others become '?'.
  * max = most input bytes looked at (0 = 64 KiB). Caller frees. */
 char *bz_text_clean(const char *bytes, size_t len, size_t max);
 

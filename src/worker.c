@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* --- telling the UI -------------------------------------------------------------------------------- */
+/* --- telling the UI --------------------------------------------------------------------------- */
 
 struct bz_event *bz_worker_event(const struct bz_worker *w, enum bz_event_kind kind)
 {
@@ -51,7 +51,8 @@ static void on_rows(void *me, struct bz_change *change)
 	bz_mailbag_post(w->bag, event);
 }
 
-static void on_progress(void *me, uint32_t done, uint32_t total, uint64_t bytes, uint64_t bytes_total)
+static void on_progress(
+	void *me, uint32_t done, uint32_t total, uint64_t bytes, uint64_t bytes_total)
 {
 	struct bz_worker *w = me;
 	struct bz_event *event = bz_worker_event(w, BZ_EVENT_PROGRESS);
@@ -89,7 +90,7 @@ static bool is_urgent(const struct bz_worker *w, const struct bz_request *r)
 	bool local_mail = (w->ops->caps & BZ_CAP_LIVE) == 0;
 
 	return r->kind == BZ_REQ_OPEN || r->kind == BZ_REQ_OFFLINE ||
-		(local_mail && (r->kind == BZ_REQ_FETCH || r->kind == BZ_REQ_FLAGS));
+	       (local_mail && (r->kind == BZ_REQ_FETCH || r->kind == BZ_REQ_FLAGS));
 }
 
 static bool on_urgent(void *me)
@@ -105,7 +106,7 @@ static bool on_urgent(void *me)
 	return urgent;
 }
 
-/* --- requests ------------------------------------------------------------------------------------------ */
+/* --- requests --------------------------------------------------------------------------------- */
 
 static struct bz_listing *make_listing(struct bz_worker *w, const char *name, struct bz_err *err)
 {
@@ -116,7 +117,8 @@ static struct bz_listing *make_listing(struct bz_worker *w, const char *name, st
 
 	if (rc == 1) { /* not known yet: an empty one, so that the screen has something to fill */
 		g_array_unref(ids);
-		bz_err_set(err, BZ_ERR_STALE, BZ_CODE_NOT_FOUND, _("There is no folder %s here."), name);
+		bz_err_set(err, BZ_ERR_STALE, BZ_CODE_NOT_FOUND, _("There is no folder %s here."),
+			name);
 		return NULL;
 	}
 	if (rc == 0 && bz_store_ids(w->store, folder.id, ids, err) == 0)
@@ -267,8 +269,8 @@ static bool is_supported(const struct bz_worker *w, enum bz_request_kind kind)
 	}
 }
 
-/* A request that needs the line while the person has it switched off or must answer first. POP reads
- * and flags without a line. */
+/* A request that needs the line while the person has it switched off or must answer first. POP
+ * reads and flags without a line. */
 static bool needs_line(const struct bz_worker *w, enum bz_request_kind kind)
 {
 	if (!bz_worker_is_remote(w))
@@ -283,7 +285,8 @@ static void refuse_offline(struct bz_worker *w, struct bz_request *r)
 	struct bz_err err;
 
 	bz_err_set(&err, BZ_ERR_NET, BZ_CODE_NONE,
-		_("%s is offline by choice. What is kept here stays readable; w goes online again."),
+		_("%s is offline by choice. What is kept here stays readable; w goes online "
+		  "again."),
 		w->account->id);
 	complete(w, r, &err, NULL, NULL);
 }
@@ -297,7 +300,8 @@ static void do_local(struct bz_worker *w, struct bz_request *r)
 	int rc;
 
 	bz_worker_begin_job(w, &job, NULL);
-	rc = r->kind == BZ_REQ_FETCH ? bz_worker_step_fetch(w, &job, &f, &err) : bz_worker_step_flags(w, &job, r, &err);
+	rc = r->kind == BZ_REQ_FETCH ? bz_worker_step_fetch(w, &job, &f, &err)
+				     : bz_worker_step_flags(w, &job, r, &err);
 	if (rc != 0 && err.kind == BZ_ERR_STALE)
 		w->refresh_due = w->in_view != NULL;
 	complete(w, r, rc == 0 ? NULL : &err, NULL, f.message);
@@ -349,14 +353,15 @@ static void handle(struct bz_worker *w, struct bz_request *r)
 		complete(w, r, &err, NULL, NULL);
 	} else if (line && w->line == BZ_LINE_CHOICE) {
 		refuse_offline(w, r);
-	} else if (!line && bz_worker_is_remote(w) && (r->kind == BZ_REQ_FETCH || r->kind == BZ_REQ_FLAGS)) {
+	} else if (!line && bz_worker_is_remote(w) &&
+		   (r->kind == BZ_REQ_FETCH || r->kind == BZ_REQ_FLAGS)) {
 		do_local(w, r);
 	} else {
 		dispatch(w, r);
 	}
 }
 
-/* --- the loop ------------------------------------------------------------------------------------------ */
+/* --- the loop --------------------------------------------------------------------------------- */
 
 /* Monotonic us until which to sleep; 0 = something is due now; -1 = until woken. */
 static int64_t due(const struct bz_worker *w)
@@ -398,7 +403,8 @@ static void do_unasked(struct bz_worker *w, bz_worker_step *f, void *arg)
 {
 	struct bz_err err = {0};
 
-	if (bz_worker_on_line(w, f, arg, &err) != 0 && (err.kind == BZ_ERR_REFUSED || err.kind == BZ_ERR_STALE))
+	if (bz_worker_on_line(w, f, arg, &err) != 0 &&
+		(err.kind == BZ_ERR_REFUSED || err.kind == BZ_ERR_STALE))
 		on_note(w, err.text);
 }
 
@@ -415,7 +421,8 @@ static void do_background(struct bz_worker *w)
 	} else if (w->refresh_due || w->retry_at > 0) {
 		w->refresh_due = false;
 		w->retry_at = 0;
-		do_unasked(w, folder != NULL ? bz_worker_step_refresh : bz_worker_step_folders, folder);
+		do_unasked(w, folder != NULL ? bz_worker_step_refresh : bz_worker_step_folders,
+			folder);
 	} else if (w->more) {
 		do_unasked(w, bz_worker_step_background, NULL);
 		if (!w->more) /* whoever waits for the whole folder need not any longer */
@@ -456,7 +463,7 @@ static void *run(void *me)
 	return NULL;
 }
 
-/* --- making and ending ------------------------------------------------------------------------------- */
+/* --- making and ending ------------------------------------------------------------------------ */
 
 static int make_paths(struct bz_worker *w, struct bz_err *err)
 {
@@ -502,7 +509,7 @@ static void free_worker(struct bz_worker *w)
 		w->ops->destroy(&w->backend);
 	bz_store_close(&w->store);
 	if (w->account->protocol == BZ_PROTOCOL_FILE && strcmp(w->account->mbox, "-") == 0)
-		(void)unlink(w->cache_path); /* nobody can name that mail again */
+		bz_store_unlink(w->cache_path); /* nobody can name that mail again */
 	bz_secret_free(w->password);
 	g_clear_object(&w->cancel);
 	pthread_mutex_destroy(&w->lock);

@@ -1,8 +1,8 @@
 /* One thread an account: takes requests, runs the backend, posts events. One more thread renders.
  *
- * Every request submitted gets exactly one event of kind BZ_EVENT_DONE with its id, also when it was
- * cancelled and at shutdown; worker.c alone posts it. Requests of the person overtake background
- * work. Lost lines are retried by the worker with back-off 5, 10, 20, 40, 60 s. */
+ * Every request submitted gets exactly one event of kind BZ_EVENT_DONE with its id, also when it
+ * was cancelled and at shutdown; worker.c alone posts it. Requests of the person overtake
+ * background work. Lost lines are retried by the worker with back-off 5, 10, 20, 40, 60 s. */
 #ifndef BZ_WORKER_H
 #define BZ_WORKER_H
 
@@ -10,31 +10,31 @@
 #include "src/render.h"
 
 enum bz_request_kind {
-	BZ_REQ_OPEN,      /* folder name + window: answers at once with the listing the store has
-	                     (result: listing), then goes on as REFRESH without the person waiting */
-	BZ_REQ_LISTING,   /* folder name: the listing from the store, no network */
-	BZ_REQ_REFRESH,   /* folder name + window: get mail / sync now */
-	BZ_REQ_FOLDERS,   /* list_folders */
-	BZ_REQ_FETCH,     /* ref + fetch: result message */
-	BZ_REQ_FLAGS,     /* refs + add/remove */
-	BZ_REQ_TRUST,     /* cert + pin: accepted by the person; then reconnects */
-	BZ_REQ_PASSWORD,  /* typed by the person: used, kept for the run once it worked */
-	BZ_REQ_OFFLINE,   /* on != 0: drop the line and stay off; else come back */
-	BZ_REQ_RENDER     /* message + width + flags: result doc (render worker only) */
+	BZ_REQ_OPEN,     /* folder name + window: answers at once with the listing the store has
+			    (result: listing), then goes on as REFRESH without the person waiting */
+	BZ_REQ_LISTING,  /* folder name: the listing from the store, no network */
+	BZ_REQ_REFRESH,  /* folder name + window: get mail / sync now */
+	BZ_REQ_FOLDERS,  /* list_folders */
+	BZ_REQ_FETCH,    /* ref + fetch: result message */
+	BZ_REQ_FLAGS,    /* refs + add/remove */
+	BZ_REQ_TRUST,    /* cert + pin: accepted by the person; then reconnects */
+	BZ_REQ_PASSWORD, /* typed by the person: used, kept for the run once it worked */
+	BZ_REQ_OFFLINE,  /* on != 0: drop the line and stay off; else come back */
+	BZ_REQ_RENDER    /* message + width + flags: result doc (render worker only) */
 };
 
 struct bz_request {
 	enum bz_request_kind kind;
-	uint64_t id;              /* set by submit */
-	char *folder;             /* wire name */
+	uint64_t id;  /* set by submit */
+	char *folder; /* wire name */
 	struct bz_window window;
-	GArray *refs;             /* struct bz_msgref */
+	GArray *refs; /* struct bz_msgref */
 	enum bz_fetch fetch;
 	unsigned add, remove;
 	bool on;
 	bool pin;
 	struct bz_cert cert;
-	char *secret;             /* secret.h memory */
+	char *secret; /* secret.h memory */
 	struct bz_message *message;
 	int width;
 	unsigned render_flags;
@@ -42,15 +42,15 @@ struct bz_request {
 struct bz_request *bz_request_new(enum bz_request_kind kind);
 void bz_request_free(struct bz_request *request);
 
-enum bz_line_state { /* of an account, always with a word on screen */
+enum bz_line_state {        /* of an account, always with a word on screen */
 	BZ_LINE_NONE,       /* local account, or nothing tried yet */
 	BZ_LINE_CONNECTING, /* since = when it began */
 	BZ_LINE_ONLINE,
-	BZ_LINE_OFFLINE,    /* lost: since, retry_at */
-	BZ_LINE_CHOICE,     /* offline because the person said so */
-	BZ_LINE_ASK_TRUST,  /* waits for BZ_REQ_TRUST; cert is in the event */
+	BZ_LINE_OFFLINE,   /* lost: since, retry_at */
+	BZ_LINE_CHOICE,    /* offline because the person said so */
+	BZ_LINE_ASK_TRUST, /* waits for BZ_REQ_TRUST; cert is in the event */
 	BZ_LINE_ASK_PASSWORD,
-	BZ_LINE_ERROR       /* will not be retried by itself; err says why */
+	BZ_LINE_ERROR /* will not be retried by itself; err says why */
 };
 
 enum bz_event_kind {
@@ -64,18 +64,18 @@ enum bz_event_kind {
 
 struct bz_event {
 	enum bz_event_kind kind;
-	int account;              /* number given to bz_worker_new */
+	int account; /* number given to bz_worker_new */
 	/* DONE */
 	uint64_t request;
 	enum bz_request_kind request_kind;
-	struct bz_err err;        /* DONE, LINE */
+	struct bz_err err; /* DONE, LINE */
 	struct bz_listing *listing;
 	struct bz_message *message;
 	struct bz_doc *doc;
 	/* LINE */
 	enum bz_line_state line;
-	int64_t since, retry_at;  /* CLOCK_REALTIME seconds; 0 = none */
-	struct bz_cert *cert;     /* ASK_TRUST */
+	int64_t since, retry_at; /* CLOCK_REALTIME seconds; 0 = none */
+	struct bz_cert *cert;    /* ASK_TRUST */
 	/* ROWS */
 	struct bz_change *change;
 	/* PROGRESS */
@@ -102,8 +102,8 @@ struct bz_event *bz_mailbag_wait(struct bz_mailbag *bag, int timeout_ms);
 struct bz_worker;
 
 /* Starts the thread; opens the store at paths derived from account (paths.h): mail and state.db in
- * DATA/<dirname>/, cache.db in CACHE/<dirname>/; a FILE: CACHE/files/<hash of path>.db, no state.db.
- * account outlives the worker. NULL and err when local files cannot be had. */
+ * DATA/<dirname>/, cache.db in CACHE/<dirname>/; a FILE: CACHE/files/<hash of path>.db, no
+ * state.db. account outlives the worker. NULL and err when local files cannot be had. */
 struct bz_worker *bz_worker_new(int number, const struct bz_account *account,
 	const struct bz_backend_ops *ops, struct bz_mailbag *bag, struct bz_err *err);
 /* Cancels everything, answers every request CANCELLED, joins. < 1 s with a dead server. */
@@ -113,8 +113,8 @@ void bz_worker_destroy(struct bz_worker **worker);
 uint64_t bz_worker_submit(struct bz_worker *worker, struct bz_request *request);
 /* Cancel one request (0 = whatever runs or waits). */
 void bz_worker_cancel(struct bz_worker *worker, uint64_t id);
-/* Its answer is no longer wanted: cancelled while it waits, left alone once it runs, for stopping it
- * would cost the line. */
+/* Its answer is no longer wanted: cancelled while it waits, left alone once it runs, for stopping
+ * it would cost the line. */
 void bz_worker_drop(struct bz_worker *worker, uint64_t id);
 /* Path of cache.db, for the UI's READER store. Borrowed. */
 const char *bz_worker_cache_path(const struct bz_worker *worker);

@@ -5,7 +5,7 @@
 #include "src/secret.h"
 #include "src/worker_private.h"
 
-/* --- telling the UI -------------------------------------------------------------------------------- */
+/* --- telling the UI --------------------------------------------------------------------------- */
 
 void bz_worker_tell_line(struct bz_worker *w, enum bz_line_state line, const struct bz_err *err,
 	const struct bz_cert *cert, int64_t retry_in)
@@ -28,7 +28,7 @@ void bz_worker_tell_line(struct bz_worker *w, enum bz_line_state line, const str
 	bz_mailbag_post(w->bag, event);
 }
 
-/* --- one call of the backend ------------------------------------------------------------------------ */
+/* --- one call of the backend ------------------------------------------------------------------ */
 
 void bz_worker_begin_job(struct bz_worker *w, struct bz_job *job, struct bz_cert *cert)
 {
@@ -109,12 +109,14 @@ static void line_failed(struct bz_worker *w, const struct bz_err *err, const str
 	switch (err->kind) {
 	case BZ_ERR_CANCELLED:
 		w->retry_at = 0;
-		if (err->code == BZ_CODE_HURRY) { /* given up for what the person asked; dialled again after */
+		if (err->code == BZ_CODE_HURRY) { /* given up for what the person asked; dialled
+						     again after */
 			w->refresh_due = true;
 			bz_worker_tell_line(w, BZ_LINE_NONE, NULL, NULL, 0);
 			break;
 		}
-		bz_worker_tell_line(w, w->line == BZ_LINE_CHOICE ? BZ_LINE_CHOICE : BZ_LINE_OFFLINE, err, NULL, 0);
+		bz_worker_tell_line(w, w->line == BZ_LINE_CHOICE ? BZ_LINE_CHOICE : BZ_LINE_OFFLINE,
+			err, NULL, 0);
 		break;
 	case BZ_ERR_TRUST:
 		bz_worker_tell_line(w, BZ_LINE_ASK_TRUST, err, cert, 0);
@@ -126,7 +128,8 @@ static void line_failed(struct bz_worker *w, const struct bz_err *err, const str
 	case BZ_ERR_NET:
 	case BZ_ERR_TIMEOUT:
 		wait = back_off(w);
-		w->failures += w->running == 0; /* what the person asks for in between does not count */
+		w->failures +=
+			w->running == 0; /* what the person asks for in between does not count */
 		w->retry_at = g_get_monotonic_time() + wait * G_USEC_PER_SEC;
 		w->refresh_due = true;
 		bz_worker_tell_line(w, BZ_LINE_OFFLINE, err, NULL, wait);
@@ -139,10 +142,10 @@ static void line_failed(struct bz_worker *w, const struct bz_err *err, const str
 bool bz_worker_line_is_blocked(const struct bz_worker *w)
 {
 	return w->line == BZ_LINE_CHOICE || w->line == BZ_LINE_ASK_TRUST ||
-		w->line == BZ_LINE_ASK_PASSWORD || w->line == BZ_LINE_ERROR;
+	       w->line == BZ_LINE_ASK_PASSWORD || w->line == BZ_LINE_ERROR;
 }
 
-/* --- work on the line --------------------------------------------------------------------------------- */
+/* --- work on the line ------------------------------------------------------------------------- */
 
 int bz_worker_on_line(struct bz_worker *w, bz_worker_step *f, void *arg, struct bz_err *err)
 {
@@ -166,7 +169,8 @@ int bz_worker_on_line(struct bz_worker *w, bz_worker_step *f, void *arg, struct 
 	return rc;
 }
 
-/* The folders beside another job. That the server refuses to tell them is no failure of that job. */
+/* The folders beside another job. That the server refuses to tell them is no failure of
+ * that job. */
 static int list_beside(struct bz_worker *w, const struct bz_job *job, struct bz_err *err)
 {
 	struct bz_err own = {0};
@@ -181,19 +185,22 @@ static int list_beside(struct bz_worker *w, const struct bz_job *job, struct bz_
 	return -1;
 }
 
-int bz_worker_step_refresh(struct bz_worker *w, const struct bz_job *job, void *arg, struct bz_err *err)
+int bz_worker_step_refresh(
+	struct bz_worker *w, const struct bz_job *job, void *arg, struct bz_err *err)
 {
 	const char *folder = arg;
-	int rc = w->ops->refresh != NULL ? w->ops->refresh(w->backend, job, folder, w->window, err) : 0;
+	int rc = w->ops->refresh != NULL ? w->ops->refresh(w->backend, job, folder, w->window, err)
+					 : 0;
 
-	if ((rc == 0 || err->kind == BZ_ERR_STALE) && !w->folders_known && w->ops->list_folders != NULL &&
-		list_beside(w, job, err) != 0)
+	if ((rc == 0 || err->kind == BZ_ERR_STALE) && !w->folders_known &&
+		w->ops->list_folders != NULL && list_beside(w, job, err) != 0)
 		rc = -1;
 	w->more = rc == 0 && w->ops->background != NULL;
 	return rc;
 }
 
-int bz_worker_step_folders(struct bz_worker *w, const struct bz_job *job, void *arg, struct bz_err *err)
+int bz_worker_step_folders(
+	struct bz_worker *w, const struct bz_job *job, void *arg, struct bz_err *err)
 {
 	int rc = w->ops->list_folders(w->backend, job, err);
 
@@ -204,7 +211,8 @@ int bz_worker_step_folders(struct bz_worker *w, const struct bz_job *job, void *
 	return rc;
 }
 
-int bz_worker_step_fetch(struct bz_worker *w, const struct bz_job *job, void *arg, struct bz_err *err)
+int bz_worker_step_fetch(
+	struct bz_worker *w, const struct bz_job *job, void *arg, struct bz_err *err)
 {
 	struct bz_worker_fetch *f = arg;
 
@@ -212,7 +220,8 @@ int bz_worker_step_fetch(struct bz_worker *w, const struct bz_job *job, void *ar
 		f->request->fetch, &f->message, err);
 }
 
-int bz_worker_step_flags(struct bz_worker *w, const struct bz_job *job, void *arg, struct bz_err *err)
+int bz_worker_step_flags(
+	struct bz_worker *w, const struct bz_job *job, void *arg, struct bz_err *err)
 {
 	const struct bz_request *r = arg;
 
@@ -220,7 +229,8 @@ int bz_worker_step_flags(struct bz_worker *w, const struct bz_job *job, void *ar
 		r->refs->len, r->add, r->remove, err);
 }
 
-int bz_worker_step_background(struct bz_worker *w, const struct bz_job *job, void *arg, struct bz_err *err)
+int bz_worker_step_background(
+	struct bz_worker *w, const struct bz_job *job, void *arg, struct bz_err *err)
 {
 	(void)arg;
 	w->more = false;

@@ -30,32 +30,32 @@ struct bz_worker {
 	struct bz_store *store;
 	struct bz_backend *backend;
 	struct bz_report report;
-	char *in_view;        /* folder to refresh after a reconnect */
+	char *in_view; /* folder to refresh after a reconnect */
 	struct bz_window window;
-	bool refresh_due;     /* OPEN answered; its refresh is still to be done */
-	bool looking;         /* look() has something left */
-	bool more;            /* background() has something left */
+	bool refresh_due; /* OPEN answered; its refresh is still to be done */
+	bool looking;     /* look() has something left */
+	bool more;        /* background() has something left */
 	bool folders_known;
 	enum bz_line_state line;
-	int64_t retry_at;     /* monotonic us, 0 = none */
-	int failures;         /* in a row, for the back-off */
-	char *password;       /* secret; the one to use */
-	bool command_used;    /* password-command ran and was not refused since */
-	struct bz_cert once;  /* accepted for this run */
+	int64_t retry_at;    /* monotonic us, 0 = none */
+	int failures;        /* in a row, for the back-off */
+	char *password;      /* secret; the one to use */
+	bool command_used;   /* password-command ran and was not refused since */
+	struct bz_cert once; /* accepted for this run */
 	bool has_once;
 };
 
 /* An event of this account; the caller fills and posts it. */
 struct bz_event *bz_worker_event(const struct bz_worker *worker, enum bz_event_kind kind);
 
-/* --- worker_line.c: the worker's thread alone ----------------------------------------------------- */
+/* --- worker_line.c: the worker's thread alone ------------------------------------------------- */
 
 bool bz_worker_is_remote(const struct bz_worker *worker);
 /* May the line not be used before the person has done something? */
 bool bz_worker_line_is_blocked(const struct bz_worker *worker);
 /* Tell the UI, where it changed or err says why. retry_in: seconds, 0 = none. */
-void bz_worker_tell_line(struct bz_worker *worker, enum bz_line_state line, const struct bz_err *err,
-	const struct bz_cert *cert, int64_t retry_in);
+void bz_worker_tell_line(struct bz_worker *worker, enum bz_line_state line,
+	const struct bz_err *err, const struct bz_cert *cert, int64_t retry_in);
 
 /* A new cancel for what starts now, and the circumstances of its call. cert may be NULL. */
 void bz_worker_begin_job(struct bz_worker *worker, struct bz_job *job, struct bz_cert *cert);

@@ -12,12 +12,12 @@ static void free_view(void *me)
 	view->free(view);
 }
 
-/* --- beginning and end ---------------------------------------------------------------------------------------- */
+/* --- beginning and end ------------------------------------------------------------------------ */
 
 static const struct bz_backend_ops *ops_for(
 	const struct bz_cli_wiring *wiring, enum bz_protocol protocol)
 {
-	return protocol == BZ_PROTOCOL_IMAP ? wiring->imap
+	return protocol == BZ_PROTOCOL_IMAP  ? wiring->imap
 	       : protocol == BZ_PROTOCOL_POP ? wiring->pop
 					     : wiring->file;
 }
@@ -79,7 +79,7 @@ void ui_app_clear(struct ui_app *app)
 	g_free(app->message);
 }
 
-/* --- folders ---------------------------------------------------------------------------------------------------- */
+/* --- folders ---------------------------------------------------------------------------------- */
 
 /* Inbox first, the other known ones, then the rest in the store's order. */
 static int by_role(gconstpointer a, gconstpointer b)
@@ -93,7 +93,8 @@ static int by_role(gconstpointer a, gconstpointer b)
 		[BZ_ROLE_TRASH] = 4,
 		[BZ_ROLE_JUNK] = 5,
 	};
-	const struct bz_folder *x = *(struct bz_folder *const *)a, *y = *(struct bz_folder *const *)b;
+	const struct bz_folder *x = *(struct bz_folder *const *)a,
+			       *y = *(struct bz_folder *const *)b;
 
 	return place[x->role] - place[y->role];
 }
@@ -131,8 +132,9 @@ char *ui_app_folder_title(const struct bz_folder *f)
 		[BZ_ROLE_ARCHIVE] = N_("Archive"),
 		[BZ_ROLE_JUNK] = N_("Junk"),
 	};
-	const char *name = f->role != BZ_ROLE_NONE && strcmp(f->name, "FILE") != 0 ? _(names[f->role])
-										  : f->title;
+	const char *name = f->role != BZ_ROLE_NONE && strcmp(f->name, "FILE") != 0
+				   ? _(names[f->role])
+				   : f->title;
 
 	return bz_text_clean(name, strlen(name), 0);
 }
@@ -147,7 +149,7 @@ struct ui_account *ui_app_current(struct ui_app *app)
 	return app->index.account;
 }
 
-/* --- what the workers say ------------------------------------------------------------------------------------------ */
+/* --- what the workers say --------------------------------------------------------------------- */
 
 static bool is_asking(const struct ui_app *app)
 {
@@ -156,7 +158,8 @@ static bool is_asking(const struct ui_app *app)
 	return top != NULL && (top->context == UI_IN_TRUST || top->context == UI_IN_PASSWORD);
 }
 
-/* A question of the account in view comes up by itself; keys typed before it were not meant for it. */
+/* A question of the account in view comes up by itself; keys typed before it were not meant
+ * for it. */
 void ui_app_ask(struct ui_app *app, struct ui_account *a)
 {
 	if (a != ui_app_current(app) || is_asking(app))
@@ -237,7 +240,8 @@ void ui_app_event(struct ui_app *app, struct bz_event *event)
 	case BZ_EVENT_NOTE:
 		ui_say(app, "%s", event->text);
 		break;
-	case BZ_EVENT_DONE: /* flags and answers: only failures are news; the line's own come by LINE */
+	case BZ_EVENT_DONE: /* flags and answers: only failures are news; the line's own come by
+			       LINE */
 		if (event->err.kind == BZ_ERR_REFUSED || event->err.kind == BZ_ERR_LOCAL ||
 			event->err.kind == BZ_ERR_UNSUPPORTED ||
 			(event->err.kind == BZ_ERR_NET && a->line == BZ_LINE_CHOICE))

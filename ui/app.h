@@ -31,28 +31,28 @@ struct ui_account {
 	struct bz_worker *worker;
 	struct bz_store *store; /* READER */
 	unsigned caps;
-	GPtrArray *folders;     /* struct bz_folder * */
+	GPtrArray *folders; /* struct bz_folder * */
 	enum bz_line_state line;
 	int64_t since, retry_at;
-	struct bz_err err;      /* of the line */
-	struct bz_cert cert;    /* waits for an answer */
-	uint32_t done, total;   /* a download; total 0 = none */
+	struct bz_err err;    /* of the line */
+	struct bz_cert cert;  /* waits for an answer */
+	uint32_t done, total; /* a download; total 0 = none */
 	uint64_t bytes, bytes_total;
 };
 
 struct ui_index {
 	struct ui_account *account;
-	char *folder;           /* wire name */
+	char *folder; /* wire name */
 	uint32_t folder_id, uidvalidity;
-	char *title;            /* cleaned */
+	char *title; /* cleaned */
 	enum bz_folder_role role;
 	uint32_t exists, unseen;
 	struct bz_listing *listing; /* NULL until the worker made it */
 	uint64_t open_request, listing_request, refresh_request;
-	uint32_t before;        /* the refresh: how many there were */
+	uint32_t before; /* the refresh: how many there were */
 	uint32_t pos, top;
-	uint32_t row;           /* the selected message; 0 = none or a hole */
-	int page;               /* messages that fit, as drawn last */
+	uint32_t row; /* the selected message; 0 = none or a hole */
+	int page;     /* messages that fit, as drawn last */
 	/* the rows in view */
 	struct bz_summary rows[UI_WINDOW];
 	uint32_t rows_first, rows_n;
@@ -60,18 +60,18 @@ struct ui_index {
 };
 
 struct ui_reader {
-	bool open;              /* by Enter: has the keys; else a preview */
+	bool open; /* by Enter: has the keys; else a preview */
 	struct ui_account *account;
 	struct bz_msgref ref;
-	uint32_t row;           /* whose message it is */
+	uint32_t row;               /* whose message it is */
 	struct bz_message *message; /* NULL = not here yet */
 	struct bz_doc *doc;
-	struct bz_err err;      /* it did not come */
+	struct bz_err err; /* it did not come */
 	uint64_t fetch_request, render_request;
-	int64_t asked;          /* monotonic us */
-	int64_t preview_at;     /* when a preview is to be asked for; 0 = not */
+	int64_t asked;      /* monotonic us */
+	int64_t preview_at; /* when a preview is to be asked for; 0 = not */
 	int top, height, width;
-	unsigned flags;         /* enum bz_render_flag */
+	unsigned flags; /* enum bz_render_flag */
 };
 
 struct ui_app {
@@ -79,24 +79,24 @@ struct ui_app {
 	struct bz_renderer *renderer;
 	struct ui_account *accounts;
 	int n;
-	bool is_file;           /* `buzon FILE`: one account, reading only */
+	bool is_file; /* `buzon FILE`: one account, reading only */
 	struct ui_index index;
 	struct ui_reader reader;
-	enum ui_context focus;  /* UI_IN_SIDEBAR, UI_IN_INDEX or UI_IN_READER */
+	enum ui_context focus; /* UI_IN_SIDEBAR, UI_IN_INDEX or UI_IN_READER */
 	bool want_sidebar;
 	int sidebar_pos, sidebar_top;
-	GPtrArray *views;       /* struct ui_view *, bottom to top */
+	GPtrArray *views; /* struct ui_view *, bottom to top */
 	struct ui_layout layout;
 	/* the line that speaks */
-	char *message;          /* cleaned; NULL = nothing */
-	bool message_is_error;  /* stays until Esc */
+	char *message;                            /* cleaned; NULL = nothing */
+	bool message_is_error;                    /* stays until Esc */
 	const struct ui_account *message_account; /* whose error; NULL = nobody's */
-	GPtrArray *journal;     /* char *: "18:40  text" */
-	unsigned journal_count; /* of all lines ever written */
-	unsigned prefix;        /* 'g' was typed */
-	int64_t interrupted;    /* monotonic us of the last Ctrl-C */
+	GPtrArray *journal;                       /* char *: "18:40  text" */
+	unsigned journal_count;                   /* of all lines ever written */
+	unsigned prefix;                          /* 'g' was typed */
+	int64_t interrupted;                      /* monotonic us of the last Ctrl-C */
 	bool dirty, full_redraw;
-	bool draw_now;          /* what the person asked for has come: not one of the 10 drawings a second */
+	bool draw_now; /* what the person asked for has come: not one of the 10 drawings a second */
 	bool quit;
 	int exit_code;
 };

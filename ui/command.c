@@ -4,7 +4,7 @@
 
 #include <curses.h>
 
-#define CTRL(c) ((c) & 0x1f)
+#define CTRL(c) ((c)&0x1f)
 
 static const struct ui_command_info table[] = {
 	{UI_OPEN, UI_IN_INDEX, "open", N_("Enter, Right"), N_("read"),
@@ -16,39 +16,52 @@ static const struct ui_command_info table[] = {
 	{UI_FORWARD, UI_IN_INDEX, "open-space", N_("Space"), NULL, N_("read the selected message")},
 	{UI_PAGE_UP, UI_IN_READER, "page-back", "-, b", NULL, N_("a page back")},
 	{UI_STOP, UI_IN_TRUST, "stop", "s", N_("stop"), N_("stop: nothing is sent")},
-	{UI_ONCE, UI_IN_TRUST, "once", "o", N_("once"), N_("trust this certificate for this run only")},
+	{UI_ONCE, UI_IN_TRUST, "once", "o", N_("once"),
+		N_("trust this certificate for this run only")},
 	{UI_TRUST, UI_IN_TRUST, "trust", "t", N_("trust"),
 		N_("trust this exact certificate for this account from now on")},
-	{UI_CHAIN, UI_IN_TRUST, "chain", "x", N_("whole chain"), N_("show every certificate of the chain")},
-	{UI_ACCEPT, UI_IN_PASSWORD, "accept", N_("Enter"), N_("log in"), N_("log in with this password")},
-	{UI_BACK, UI_IN_READER | UI_IN_SIDEBAR | UI_IN_JOURNAL | UI_IN_HELP, "back", "q", N_("back"),
-		N_("back one level")},
+	{UI_CHAIN, UI_IN_TRUST, "chain", "x", N_("whole chain"),
+		N_("show every certificate of the chain")},
+	{UI_ACCEPT, UI_IN_PASSWORD, "accept", N_("Enter"), N_("log in"),
+		N_("log in with this password")},
+	{UI_BACK, UI_IN_READER | UI_IN_SIDEBAR | UI_IN_JOURNAL | UI_IN_HELP, "back", "q",
+		N_("back"), N_("back one level")},
 	{UI_BACK, UI_IN_INDEX, "quit", "q", N_("quit"), N_("leave buzon")},
 	{UI_NEXT_UNREAD, UI_IN_INDEX | UI_IN_READER, "next-unread", "Tab", N_("next unread"),
 		N_("next unread message")},
-	{UI_FOLDER, UI_IN_MAIN | UI_NOT_IN_FILE, "folder", "c", N_("folder"), N_("change folder: type a part of its name")},
-	{UI_GET_MAIL, UI_IN_MAIN | UI_NOT_IN_FILE, "get-mail", "$, F5", N_("get mail"), N_("get mail, bring the list up to date")},
+	{UI_FOLDER, UI_IN_MAIN | UI_NOT_IN_FILE, "folder", "c", N_("folder"),
+		N_("change folder: type a part of its name")},
+	{UI_GET_MAIL, UI_IN_MAIN | UI_NOT_IN_FILE, "get-mail", "$, F5", N_("get mail"),
+		N_("get mail, bring the list up to date")},
 	{UI_GET_MAIL, UI_IN_MAIN | UI_ONLY_IN_FILE, "look-again", "$, F5", N_("look again"),
 		N_("look for changes in the file")},
-	{UI_READ, UI_IN_INDEX | UI_IN_READER | UI_NOT_IN_FILE, "read-unread", "U", N_("read/unread"),
-		N_("mark as read or as unread")},
-	{UI_FLAG, UI_IN_INDEX | UI_IN_READER | UI_NOT_IN_FILE, "flag", "F", N_("flag"), N_("flag, or take the flag away")},
-	{UI_SIDEBAR, UI_IN_MAIN | UI_NOT_IN_FILE, "sidebar", "B", N_("folders"), N_("show or hide the folders")},
-	{UI_HEADERS, UI_IN_READER, "headers", "h", N_("all headers"), N_("all headers, or the usual ones")},
+	{UI_READ, UI_IN_INDEX | UI_IN_READER | UI_NOT_IN_FILE, "read-unread", "U",
+		N_("read/unread"), N_("mark as read or as unread")},
+	{UI_FLAG, UI_IN_INDEX | UI_IN_READER | UI_NOT_IN_FILE, "flag", "F", N_("flag"),
+		N_("flag, or take the flag away")},
+	{UI_SIDEBAR, UI_IN_MAIN | UI_NOT_IN_FILE, "sidebar", "B", N_("folders"),
+		N_("show or hide the folders")},
+	{UI_HEADERS, UI_IN_READER, "headers", "h", N_("all headers"),
+		N_("all headers, or the usual ones")},
 	{UI_SOURCE, UI_IN_READER, "source", "H", N_("source"), N_("the source of the message")},
 	{UI_NEXT, UI_IN_READER, "next", "J", NULL, N_("next message")},
 	{UI_PREVIOUS, UI_IN_READER, "previous", "K", NULL, N_("previous message")},
-	{UI_NEXT, UI_IN_INDEX | UI_IN_SIDEBAR | UI_NOT_IN_FILE, "next-folder", "J", NULL, N_("next folder")},
-	{UI_PREVIOUS, UI_IN_INDEX | UI_IN_SIDEBAR | UI_NOT_IN_FILE, "previous-folder", "K", NULL, N_("previous folder")},
+	{UI_NEXT, UI_IN_INDEX | UI_IN_SIDEBAR | UI_NOT_IN_FILE, "next-folder", "J", NULL,
+		N_("next folder")},
+	{UI_PREVIOUS, UI_IN_INDEX | UI_IN_SIDEBAR | UI_NOT_IN_FILE, "previous-folder", "K", NULL,
+		N_("previous folder")},
 	{UI_PREVIOUS_UNREAD, UI_IN_INDEX | UI_IN_READER, "previous-unread", N_("Shift-Tab"), NULL,
 		N_("previous unread message")},
-	{UI_OFFLINE, UI_IN_MAIN | UI_NOT_IN_FILE, "offline", "w", N_("offline"), N_("work offline, or go online again")},
+	{UI_OFFLINE, UI_IN_MAIN | UI_NOT_IN_FILE, "offline", "w", N_("offline"),
+		N_("work offline, or go online again")},
 	{UI_JOURNAL, UI_IN_MAIN, "messages", "E", NULL, N_("messages and errors of this session")},
 	{UI_DOWN, UI_IN_LISTS | UI_IN_READER, "down", N_("j, Down"), NULL, N_("down")},
 	{UI_UP, UI_IN_LISTS | UI_IN_READER, "up", N_("k, Up"), NULL, N_("up")},
-	{UI_PAGE_DOWN, UI_IN_LISTS | UI_IN_READER, "page-down", N_("PgDn"), NULL, N_("a page down")},
+	{UI_PAGE_DOWN, UI_IN_LISTS | UI_IN_READER, "page-down", N_("PgDn"), NULL,
+		N_("a page down")},
 	{UI_PAGE_UP, UI_IN_LISTS | UI_IN_READER, "page-up", N_("PgUp"), NULL, N_("a page up")},
-	{UI_HALF_DOWN, UI_IN_LISTS | UI_IN_READER, "half-down", "Ctrl-D", NULL, N_("half a page down")},
+	{UI_HALF_DOWN, UI_IN_LISTS | UI_IN_READER, "half-down", "Ctrl-D", NULL,
+		N_("half a page down")},
 	{UI_HALF_UP, UI_IN_LISTS | UI_IN_READER, "half-up", "Ctrl-U", NULL, N_("half a page up")},
 	{UI_FIRST, UI_IN_LISTS | UI_IN_READER, "first", N_("gg, Home"), NULL, N_("first")},
 	{UI_LAST, UI_IN_LISTS | UI_IN_READER, "last", N_("G, End"), NULL, N_("last")},
@@ -67,7 +80,8 @@ static const struct ui_command_info table[] = {
 	{UI_SUSPEND, UI_IN_ALL, "suspend", "Ctrl-Z", NULL, N_("back to the shell; fg returns")},
 	{UI_HELP, UI_IN_MAIN | UI_IN_JOURNAL | UI_IN_TRUST, "help", "?, F1", NULL,
 		N_("this list; type to filter")},
-	{UI_HELP, UI_IN_PICKER | UI_IN_PASSWORD, "help-typing", "F1", NULL, N_("this list; type to filter")},
+	{UI_HELP, UI_IN_PICKER | UI_IN_PASSWORD, "help-typing", "F1", NULL,
+		N_("this list; type to filter")},
 };
 
 /* Keys as they come. typing: also where characters are text. */
@@ -170,7 +184,8 @@ enum ui_command ui_command_of(unsigned context, unsigned key, bool is_function, 
 		return after_prefix(context, key);
 	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++)
 		if (keys[i].key == key && keys[i].function == is_function &&
-			(keys[i].contexts & context) != 0 && (keys[i].typing || !is_typing(context)))
+			(keys[i].contexts & context) != 0 &&
+			(keys[i].typing || !is_typing(context)))
 			return keys[i].command;
 	return UI_NOTHING;
 }
@@ -193,7 +208,7 @@ static void add_hint(GString *bar, const struct ui_command_info *c, int w)
 bool ui_command_is_here(const struct ui_command_info *c, unsigned context, bool is_file)
 {
 	return (c->contexts & context) != 0 &&
-		(c->contexts & (is_file ? UI_NOT_IN_FILE : UI_ONLY_IN_FILE)) == 0;
+	       (c->contexts & (is_file ? UI_NOT_IN_FILE : UI_ONLY_IN_FILE)) == 0;
 }
 
 char *ui_command_hints(unsigned context, bool is_file, int w)
@@ -213,6 +228,7 @@ char *ui_command_after_prefix(unsigned context, bool is_file)
 
 	for (size_t i = 0; i < G_N_ELEMENTS(after_g); i++)
 		if (after_g[i].command == UI_FIRST || ((context & UI_IN_MAIN) != 0 && !is_file))
-			g_string_append_printf(out, " %c %s ", (int)after_g[i].key, _(after_g[i].label));
+			g_string_append_printf(
+				out, " %c %s ", (int)after_g[i].key, _(after_g[i].label));
 	return g_string_free(out, FALSE);
 }

@@ -17,7 +17,7 @@ enum ui_context {
 	UI_IN_PASSWORD = 1 << 7,
 	UI_IN_MAIN = UI_IN_SIDEBAR | UI_IN_INDEX | UI_IN_READER,
 	UI_IN_LISTS = UI_IN_SIDEBAR | UI_IN_INDEX | UI_IN_PICKER | UI_IN_HELP | UI_IN_JOURNAL |
-		UI_IN_TRUST,
+		      UI_IN_TRUST,
 	UI_IN_ALL = 0xff,
 	UI_NOT_IN_FILE = 1 << 8, /* needs an account: no hint, no help in `buzon FILE` */
 	UI_ONLY_IN_FILE = 1 << 9
@@ -41,7 +41,7 @@ enum ui_command {
 	UI_INTERRUPT,
 	UI_NEXT_UNREAD,
 	UI_PREVIOUS_UNREAD,
-	UI_NEXT,     /* folder or message */
+	UI_NEXT, /* folder or message */
 	UI_PREVIOUS,
 	UI_FOLDER,
 	UI_SIDEBAR,

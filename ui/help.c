@@ -65,7 +65,8 @@ static void draw(struct ui_app *app, struct ui_view *view, const struct ui_rect 
 		if (at >= h->top && at < h->top + h->page) {
 			int y = r->y + 1 + (at - h->top) * tall;
 
-			(tall == 2 ? draw_tall : draw_command)(&all[i], y, r->x, r->w, at == h->pos);
+			(tall == 2 ? draw_tall : draw_command)(
+				&all[i], y, r->x, r->w, at == h->pos);
 			if (at == h->pos)
 				ui_draw_cursor(y, r->x);
 		}
@@ -85,10 +86,11 @@ static void command(struct ui_app *app, struct ui_view *view, enum ui_command co
 	if (ui_move(command, h->n, h->page, &h->pos))
 		return;
 	if (command == UI_ERASE && h->filter->len > 0)
-		g_string_truncate(h->filter,
-			(gsize)(g_utf8_find_prev_char(h->filter->str, h->filter->str + h->filter->len) -
-				h->filter->str));
-	else if (command == UI_CANCEL || command == UI_BACK || command == UI_OPEN || command == UI_HELP)
+		g_string_truncate(h->filter, (gsize)(g_utf8_find_prev_char(h->filter->str,
+							     h->filter->str + h->filter->len) -
+						     h->filter->str));
+	else if (command == UI_CANCEL || command == UI_BACK || command == UI_OPEN ||
+		 command == UI_HELP)
 		ui_pop(app);
 }
 

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* --- the folder in view -------------------------------------------------------------------------------------------- */
+/* --- the folder in view ----------------------------------------------------------------------- */
 
 static void forget_rows(struct ui_index *x)
 {
@@ -66,7 +66,7 @@ void ui_index_refresh(struct ui_app *app)
 	x->refresh_request = bz_worker_submit(x->account->worker, request(x, BZ_REQ_REFRESH));
 }
 
-/* --- keeping the selection -------------------------------------------------------------------------------------------- */
+/* --- keeping the selection -------------------------------------------------------------------- */
 
 static uint32_t size_of(const struct ui_index *x)
 {
@@ -126,7 +126,8 @@ static void on_rows(struct ui_app *app, const struct bz_change *change)
 	if (x->listing != NULL && bz_listing_apply(x->listing, change)) {
 		find_again(app);
 	} else if (x->listing_request == 0) {
-		x->listing_request = bz_worker_submit(x->account->worker, request(x, BZ_REQ_LISTING));
+		x->listing_request =
+			bz_worker_submit(x->account->worker, request(x, BZ_REQ_LISTING));
 	}
 }
 
@@ -173,7 +174,7 @@ bool ui_index_event(struct ui_app *app, struct bz_event *event)
 	return false;
 }
 
-/* --- the rows in view --------------------------------------------------------------------------------------------------- */
+/* --- the rows in view ------------------------------------------------------------------------- */
 
 static void load_rows(struct ui_index *x, uint32_t first, uint32_t n)
 {
@@ -225,9 +226,10 @@ static void draw_empty(struct ui_app *app, const struct ui_rect *r)
 	bool loading = app->index.listing == NULL || a->line == BZ_LINE_CONNECTING || a->total > 0;
 
 	ui_draw_clear(r);
-	ui_draw_text(r->y, r->x, r->w, UI_DIM, loading	 ? _("  Looking for messages...")
-			     : ui_app_is_away(a) ? _("  Nothing is here yet.")
-						 : _("  No messages here."));
+	ui_draw_text(r->y, r->x, r->w, UI_DIM,
+		loading             ? _("  Looking for messages...")
+		: ui_app_is_away(a) ? _("  Nothing is here yet.")
+				    : _("  No messages here."));
 	ui_draw_cursor(r->y, r->x);
 }
 
@@ -265,7 +267,7 @@ void ui_index_draw(struct ui_app *app, const struct ui_rect *r)
 	ui_draw_clear(&rest);
 }
 
-/* --- commands --------------------------------------------------------------------------------------------------------- */
+/* --- commands --------------------------------------------------------------------------------- */
 
 bool ui_index_step(struct ui_app *app, int by)
 {
@@ -285,8 +287,8 @@ bool ui_index_next_unread(struct ui_app *app, bool above)
 	uint32_t found;
 	int64_t at;
 
-	if (row == NULL ||
-		bz_store_next_unread(x->account->store, x->folder_id, row->pos, above, &found, NULL) != 0)
+	if (row == NULL || bz_store_next_unread(x->account->store, x->folder_id, row->pos, above,
+				   &found, NULL) != 0)
 		return false;
 	at = bz_listing_find(x->listing, found, x->pos);
 	if (at >= 0)
@@ -343,8 +345,9 @@ void ui_index_command(struct ui_app *app, enum ui_command command)
 	case UI_NEXT_UNREAD:
 	case UI_PREVIOUS_UNREAD:
 		if (!ui_index_next_unread(app, command == UI_PREVIOUS_UNREAD))
-			ui_say(app, command == UI_NEXT_UNREAD ? _("No unread message below this one.")
-							      : _("No unread message above this one."));
+			ui_say(app, command == UI_NEXT_UNREAD
+					    ? _("No unread message below this one.")
+					    : _("No unread message above this one."));
 		break;
 	case UI_READ:
 		ui_index_toggle(app, BZ_FLAG_SEEN);

@@ -8,12 +8,12 @@
 
 enum { DATE_W = 6, FIXED_W = 13, DAY = 86400 };
 
-/* --- dates ------------------------------------------------------------------------------------------------------- */
+/* --- dates ------------------------------------------------------------------------------------ */
 
 static const char *const days[] = {
 	N_("Sun"), N_("Mon"), N_("Tue"), N_("Wed"), N_("Thu"), N_("Fri"), N_("Sat")};
-static const char *const months[] = {N_("Jan"), N_("Feb"), N_("Mar"), N_("Apr"), N_("May"), N_("Jun"),
-	N_("Jul"), N_("Aug"), N_("Sep"), N_("Oct"), N_("Nov"), N_("Dec")};
+static const char *const months[] = {N_("Jan"), N_("Feb"), N_("Mar"), N_("Apr"), N_("May"),
+	N_("Jun"), N_("Jul"), N_("Aug"), N_("Sep"), N_("Oct"), N_("Nov"), N_("Dec")};
 
 void ui_index_date(int64_t date, int64_t received, int64_t now, char out[32])
 {
@@ -39,7 +39,7 @@ void ui_index_date(int64_t date, int64_t received, int64_t now, char out[32])
 		(void)g_snprintf(out, 32, "%d", t.tm_year + 1900);
 }
 
-/* --- the columns ------------------------------------------------------------------------------------------------- */
+/* --- the columns ------------------------------------------------------------------------------ */
 
 static char state_letter(unsigned flags)
 {
@@ -80,18 +80,20 @@ static void draw_wide(const struct bz_summary *row, enum bz_folder_role folder, 
 	int sender = CLAMP(w * 22 / 100, 16, 28), rest = w - FIXED_W - sender - 2;
 	char marks[8];
 
-	(void)g_snprintf(marks, sizeof marks, " %c%c%c ", (row->flags & BZ_FLAG_SEEN) != 0 ? ' ' : 'N',
+	(void)g_snprintf(marks, sizeof marks, " %c%c%c ",
+		(row->flags & BZ_FLAG_SEEN) != 0 ? ' ' : 'N',
 		(row->flags & BZ_FLAG_FLAGGED) != 0 ? '!' : ' ', state_letter(row->flags));
 	ui_draw_text(y, x, 5, role, marks);
 	right_aligned(y, x + 5, DATE_W, role, date);
 	ui_draw_text(y, x + 11, 2, role, "");
 	ui_draw_foreign(y, x + FIXED_W, sender, role, who(row, folder));
-	ui_draw_text(y, x + FIXED_W + sender, 2, role, (row->flags & BZ_FLAG_ATTACH) != 0 ? "@" : "");
+	ui_draw_text(
+		y, x + FIXED_W + sender, 2, role, (row->flags & BZ_FLAG_ATTACH) != 0 ? "@" : "");
 	ui_draw_foreign(y, x + FIXED_W + sender + 2, rest, role, what(row));
 }
 
-static void draw_narrow(const struct bz_summary *row, enum bz_folder_role folder, int y, int x, int w,
-	enum ui_role role, const char *date)
+static void draw_narrow(const struct bz_summary *row, enum bz_folder_role folder, int y, int x,
+	int w, enum ui_role role, const char *date)
 {
 	char marks[4];
 
@@ -116,7 +118,7 @@ static void draw_narrow(const struct bz_summary *row, enum bz_folder_role folder
 void ui_index_line(const struct bz_summary *row, enum bz_folder_role folder, int y, int x, int w,
 	bool two_lines, bool selected, int64_t now)
 {
-	enum ui_role role = selected			       ? UI_SELECTION
+	enum ui_role role = selected                           ? UI_SELECTION
 			    : (row->flags & BZ_FLAG_SEEN) == 0 ? UI_UNREAD
 							       : UI_TEXT;
 	char date[32];

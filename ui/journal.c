@@ -45,7 +45,8 @@ static void draw(struct ui_app *app, struct ui_view *view, const struct ui_rect 
 static void command(struct ui_app *app, struct ui_view *view, enum ui_command command)
 {
 	struct journal *j = (struct journal *)view;
-	int n = j->lines != NULL ? (int)j->lines->len : 0; /* keys can come before the first drawing */
+	int n = j->lines != NULL ? (int)j->lines->len
+				 : 0; /* keys can come before the first drawing */
 
 	if (ui_move(command, MAX(n - j->page, 0) + 1, j->page, &j->top))
 		return;

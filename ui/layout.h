@@ -7,11 +7,11 @@
 #include <stdbool.h>
 
 struct ui_layout {
-	bool too_small;        /* under 20x6: one line */
-	bool two_lines;        /* a message takes two lines */
-	bool has_hints;        /* a line of hints at the bottom */
-	bool has_rule;         /* the message line is a rule over the body's end */
-	bool reader_shares;    /* index and reader are seen together */
+	bool too_small;     /* under 20x6: one line */
+	bool two_lines;     /* a message takes two lines */
+	bool has_hints;     /* a line of hints at the bottom */
+	bool has_rule;      /* the message line is a rule over the body's end */
+	bool reader_shares; /* index and reader are seen together */
 	struct ui_rect title, sidebar, index, reader, message, status, hints; /* w 0 = not there */
 };
 

@@ -9,14 +9,14 @@
 
 enum { TWICE_US = 2000000 };
 
-/* --- commands that mean the same everywhere ------------------------------------------------------------------------ */
+/* --- commands that mean the same everywhere --------------------------------------------------- */
 
 static bool is_busy(const struct ui_app *app)
 {
 	const struct ui_account *a = app->index.account;
 
 	return a->line == BZ_LINE_CONNECTING || a->total > 0 || app->reader.fetch_request != 0 ||
-		app->index.refresh_request != 0;
+	       app->index.refresh_request != 0;
 }
 
 /* Is the rest of a long folder still to come? */
@@ -25,7 +25,7 @@ static bool is_filling(const struct ui_app *app)
 	const struct ui_index *x = &app->index;
 
 	return x->account->line == BZ_LINE_ONLINE && x->listing != NULL &&
-		bz_listing_has_holes(x->listing);
+	       bz_listing_has_holes(x->listing);
 }
 
 static void cancel_network(struct ui_app *app)
@@ -65,7 +65,7 @@ static void cancel(struct ui_app *app)
 		ui_sidebar_leave(app);
 }
 
-/* --- commands of the main screen ------------------------------------------------------------------------------------ */
+/* --- commands of the main screen -------------------------------------------------------------- */
 
 static void go_to_role(struct ui_app *app, enum bz_folder_role role)
 {
@@ -193,7 +193,7 @@ static void run_main(struct ui_app *app, enum ui_command command)
 	}
 }
 
-/* --- keys ------------------------------------------------------------------------------------------------------------ */
+/* --- keys ------------------------------------------------------------------------------------- */
 
 static void unknown_key(struct ui_app *app, unsigned key, bool is_function)
 {
@@ -266,7 +266,7 @@ void ui_main_key(struct ui_app *app, unsigned key, bool is_function)
 		unknown_key(app, key, is_function);
 }
 
-/* --- drawing ---------------------------------------------------------------------------------------------------------- */
+/* --- drawing ---------------------------------------------------------------------------------- */
 
 static void draw_panes(struct ui_app *app)
 {
@@ -285,7 +285,8 @@ static void draw_panes(struct ui_app *app)
 
 static void draw_too_small(int h, int w)
 {
-	g_autofree char *text = g_strdup_printf(_("Window too small: %dx%d, buzon needs 20x6"), w, h);
+	g_autofree char *text =
+		g_strdup_printf(_("Window too small: %dx%d, buzon needs 20x6"), w, h);
 	GPtrArray *lines = ui_draw_wrap(text, w);
 
 	for (int i = 0; i < h && i < (int)lines->len; i++)

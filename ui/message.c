@@ -1,7 +1,7 @@
 /* What is said to the person: title, the line that speaks, states, hints. */
-#include "ui/app.h"
 #include "src/lang.h"
 #include "src/text.h"
+#include "ui/app.h"
 
 #include <curses.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@ enum detail { WITH_BAR, WITH_SIZE, COUNT_ONLY, CURRENT_ONLY };
 
 enum { MESSAGE_LINES = 4, JOURNAL_MAX = 500, BAR = 10 };
 
-/* --- messages --------------------------------------------------------------------------------------------------- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 static void write_journal(struct ui_app *app, const char *text)
 {
@@ -107,7 +107,7 @@ void ui_say_nothing(struct ui_app *app, bool errors_too)
 	app->dirty = true;
 }
 
-/* --- title ------------------------------------------------------------------------------------------------------- */
+/* --- title ------------------------------------------------------------------------------------ */
 
 static char *counts(const struct ui_app *app, bool is_short)
 {
@@ -118,8 +118,7 @@ static char *counts(const struct ui_app *app, bool is_short)
 	if (is_short)
 		return x->unseen > 0 ? g_strdup_printf(_("%u new"), x->unseen) : g_strdup("");
 	if (app->is_file)
-		return g_strdup_printf(
-			ngettext("%u message", "%u messages", x->exists), x->exists);
+		return g_strdup_printf(ngettext("%u message", "%u messages", x->exists), x->exists);
 	return g_strdup_printf(_("%u unread of %u"), x->unseen, x->exists);
 }
 
@@ -140,7 +139,7 @@ void ui_draw_title(struct ui_app *app)
 	ui_draw_text(r->y, r->x + r->w - n, n, UI_ACCENT, r->w < 60 ? "? " : help);
 }
 
-/* --- states ------------------------------------------------------------------------------------------------------- */
+/* --- states ----------------------------------------------------------------------------------- */
 
 static int64_t now_s(void)
 {
@@ -181,7 +180,8 @@ static char *state_words(const struct ui_account *a, bool is_current)
 	case BZ_LINE_CHOICE:
 		return g_strdup(_("offline by choice, w online"));
 	case BZ_LINE_ASK_TRUST:
-		return g_strdup(is_current ? _("certificate? $ look") : _("certificate? c go there"));
+		return g_strdup(
+			is_current ? _("certificate? $ look") : _("certificate? c go there"));
 	case BZ_LINE_ASK_PASSWORD:
 		return g_strdup(is_current ? _("password? $ type it") : _("password? c go there"));
 	case BZ_LINE_ERROR:
@@ -287,8 +287,8 @@ static char *waiting_words(const struct ui_app *app)
 static enum ui_role state_role(const struct ui_account *a)
 {
 	return a->line == BZ_LINE_ONLINE || a->line == BZ_LINE_NONE ? UI_TEXT
-	       : a->line == BZ_LINE_CONNECTING			  ? UI_TEXT
-								  : UI_WARN;
+	       : a->line == BZ_LINE_CONNECTING                      ? UI_TEXT
+								    : UI_WARN;
 }
 
 /* What the line that speaks says now, or NULL; the caller frees. */
@@ -387,8 +387,8 @@ static char *help_words(unsigned context)
 {
 	if (context == UI_IN_HELP)
 		return g_strdup(" ");
-	return g_strdup_printf("%s %s ", (context & (UI_IN_PICKER | UI_IN_PASSWORD)) != 0 ? "F1" : "?",
-		_("help"));
+	return g_strdup_printf(
+		"%s %s ", (context & (UI_IN_PICKER | UI_IN_PASSWORD)) != 0 ? "F1" : "?", _("help"));
 }
 
 void ui_draw_hints(struct ui_app *app)

@@ -18,7 +18,8 @@ struct password {
 
 static void draw_words(const struct password *p, const struct ui_rect *r, int *y)
 {
-	g_autofree char *text = bz_text_clean(p->account->err.text, strlen(p->account->err.text), 0);
+	g_autofree char *text =
+		bz_text_clean(p->account->err.text, strlen(p->account->err.text), 0);
 	const char *server = p->account->err.server;
 	GPtrArray *lines = ui_draw_wrap(text, r->w - 4);
 
@@ -34,9 +35,9 @@ static void draw_words(const struct password *p, const struct ui_rect *r, int *y
 
 static void draw_advice(const struct ui_rect *r, int *y)
 {
-	GPtrArray *lines = ui_draw_wrap(
-		_("Most often a letter is wrong, the user must be the whole address, or the provider "
-		  "asks for an \"app password\" made for mail programs."),
+	GPtrArray *lines = ui_draw_wrap(_("Most often a letter is wrong, the user must be the "
+					  "whole address, or the provider "
+					  "asks for an \"app password\" made for mail programs."),
 		r->w - 4);
 
 	for (guint i = 0; i < lines->len && *y < r->y + r->h - 3; i++)

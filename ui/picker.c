@@ -141,8 +141,8 @@ static void command(struct ui_app *app, struct ui_view *view, enum ui_command co
 	} else if (command == UI_ERASE && p->typed->len > 0) {
 		const char *end = p->typed->str + p->typed->len;
 
-		g_string_truncate(
-			p->typed, (gsize)(g_utf8_find_prev_char(p->typed->str, end) - p->typed->str));
+		g_string_truncate(p->typed,
+			(gsize)(g_utf8_find_prev_char(p->typed->str, end) - p->typed->str));
 		filter(p);
 	}
 }
@@ -178,8 +178,8 @@ static void add_account(struct picker *p, struct ui_account *a)
 		if (!f->selectable)
 			continue;
 		c = g_new0(struct choice, 1);
-		*c = (struct choice){a, g_strdup(f->name), g_strdup_printf("%s > %s", who, title), NULL,
-			f->unseen};
+		*c = (struct choice){a, g_strdup(f->name), g_strdup_printf("%s > %s", who, title),
+			NULL, f->unseen};
 		c->key = fold_names(c->label, f->title);
 		g_ptr_array_add(p->all, c);
 	}

@@ -1,4 +1,5 @@
-/* The message: fetched by the account's worker, made into lines by the render worker, scrolled here. */
+/* The message: fetched by the account's worker, made into lines by the render worker, scrolled
+ * here. */
 #include "src/lang.h"
 #include "src/text.h"
 #include "ui/app.h"
@@ -28,7 +29,7 @@ static void forget_message(struct ui_app *app)
 	r->height = height;
 }
 
-/* --- asking ----------------------------------------------------------------------------------------------------- */
+/* --- asking ----------------------------------------------------------------------------------- */
 
 static void render(struct ui_app *app)
 {
@@ -92,7 +93,8 @@ void ui_reader_open(struct ui_app *app)
 
 	r->open = true;
 	app->focus = UI_IN_READER;
-	if (r->row == 0 || r->row != app->index.row || (r->message == NULL && r->fetch_request == 0))
+	if (r->row == 0 || r->row != app->index.row ||
+		(r->message == NULL && r->fetch_request == 0))
 		begin(app);
 	r->top = 0;
 	if (r->message != NULL)
@@ -151,7 +153,7 @@ void ui_reader_online(struct ui_app *app, const struct ui_account *account)
 		fetch(app, BZ_FETCH_TEXT);
 }
 
-/* --- answers ----------------------------------------------------------------------------------------------------- */
+/* --- answers ---------------------------------------------------------------------------------- */
 
 static void take_message(struct ui_app *app, struct bz_event *event)
 {
@@ -195,7 +197,7 @@ bool ui_reader_event(struct ui_app *app, struct bz_event *event)
 	return true;
 }
 
-/* --- drawing ------------------------------------------------------------------------------------------------------- */
+/* --- drawing ---------------------------------------------------------------------------------- */
 
 static void draw_lines(const struct ui_reader *r, const struct ui_rect *body)
 {
@@ -203,7 +205,8 @@ static void draw_lines(const struct ui_reader *r, const struct ui_rect *body)
 		guint at = (guint)(r->top + i);
 
 		if (at < r->doc->lines->len)
-			ui_draw_line(body->y + i, body->x, body->w, g_ptr_array_index(r->doc->lines, at));
+			ui_draw_line(body->y + i, body->x, body->w,
+				g_ptr_array_index(r->doc->lines, at));
 		else
 			ui_draw_text(body->y + i, body->x, body->w, UI_TEXT, "");
 	}
@@ -233,7 +236,8 @@ static void draw_head(struct ui_app *app, const struct ui_rect *rect)
 		from = bz_text_clean(row->from_name, strlen(row->from_name), 0);
 		addr = bz_text_clean(row->from_addr, strlen(row->from_addr), 0);
 		text = addr[0] == '\0' ? g_strdup(from)
-				       : g_strdup_printf("%s%s<%s>", from, from[0] != '\0' ? " " : "", addr);
+				       : g_strdup_printf("%s%s<%s>", from,
+						 from[0] != '\0' ? " " : "", addr);
 	}
 	ui_draw_rule(rect->y, rect->x, rect->w, UI_ACCENT, text);
 }
@@ -267,7 +271,7 @@ void ui_reader_draw(struct ui_app *app, const struct ui_rect *rect)
 		ui_draw_cursor(body.y, body.x);
 }
 
-/* --- commands -------------------------------------------------------------------------------------------------------- */
+/* --- commands --------------------------------------------------------------------------------- */
 
 static void next_unread(struct ui_app *app, bool backwards)
 {
@@ -275,8 +279,10 @@ static void next_unread(struct ui_app *app, bool backwards)
 		ui_reader_open(app);
 		return;
 	}
-	ui_say(app, backwards ? _("No unread message above this one.")
-			      : _("No more unread here. q goes back to the list, c to another folder."));
+	ui_say(app,
+		backwards
+			? _("No unread message above this one.")
+			: _("No more unread here. q goes back to the list, c to another folder."));
 }
 
 static void forward(struct ui_app *app)
@@ -295,7 +301,8 @@ static void step(struct ui_app *app, int by)
 	if (ui_index_step(app, by))
 		ui_reader_open(app);
 	else
-		ui_say(app, by > 0 ? _("This is the last message.") : _("This is the first message."));
+		ui_say(app,
+			by > 0 ? _("This is the last message.") : _("This is the first message."));
 }
 
 static void toggle_source(struct ui_app *app)

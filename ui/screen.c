@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 enum {
-	DRAW_MS = 100,    /* between drawings that no key asked for */
+	DRAW_MS = 100,     /* between drawings that no key asked for */
 	EVENTS_US = 20000, /* of one round: keys come between */
 	TICK_MS = 250,
 	ESCAPE_MS = 25
@@ -32,7 +32,7 @@ static void on_signal(int number)
 	errno = saved;
 }
 
-/* --- the terminal -------------------------------------------------------------------------------------------------- */
+/* --- the terminal ----------------------------------------------------------------------------- */
 
 struct terminal {
 	FILE *in; /* own, where standard input is mail */
@@ -43,7 +43,8 @@ struct terminal {
 static int no_screen(const char *term)
 {
 	fprintf(stderr,
-		_("buzon: this terminal (TERM=%s) cannot show a full screen. `buzon list` and `buzon show` "
+		_("buzon: this terminal (TERM=%s) cannot show a full screen. `buzon list` and "
+		  "`buzon show` "
 		  "print plain lines.\n"),
 		term != NULL ? term : "");
 	return EX_USAGE;
@@ -53,8 +54,8 @@ static int open_terminal(struct terminal *t)
 {
 	const char *term = getenv("TERM");
 
-	if (term == NULL || term[0] == '\0' || strcmp(term, "dumb") == 0 || strcmp(term, "unknown") == 0 ||
-		!isatty(STDOUT_FILENO))
+	if (term == NULL || term[0] == '\0' || strcmp(term, "dumb") == 0 ||
+		strcmp(term, "unknown") == 0 || !isatty(STDOUT_FILENO))
 		return no_screen(term);
 	t->in = isatty(STDIN_FILENO) ? stdin : fopen("/dev/tty", "re");
 	t->screen = t->in != NULL ? newterm(NULL, stdout, t->in) : NULL;
@@ -91,7 +92,7 @@ static void catch_signals(void)
 		(void)sigaction(numbers[i], &action, NULL);
 }
 
-/* --- one round -------------------------------------------------------------------------------------------------------- */
+/* --- one round -------------------------------------------------------------------------------- */
 
 static void resize(struct ui_app *app, int fd)
 {
@@ -170,8 +171,8 @@ static void loop(struct ui_app *app, int fd)
 		struct pollfd p[3] = {{fd, POLLIN, 0}, {bz_mailbag_fd(app->bag), POLLIN, 0},
 			{signal_pipe[0], POLLIN, 0}};
 
-		if (app->dirty &&
-			(by_key || app->draw_now || g_get_monotonic_time() - drawn >= DRAW_MS * 1000)) {
+		if (app->dirty && (by_key || app->draw_now ||
+					  g_get_monotonic_time() - drawn >= DRAW_MS * 1000)) {
 			draw(app);
 			drawn = g_get_monotonic_time();
 			by_key = false;
@@ -188,7 +189,7 @@ static void loop(struct ui_app *app, int fd)
 	}
 }
 
-/* --- the whole --------------------------------------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 /* The account to begin with opens its Inbox; the others look for mail beside it. */
 static void begin(struct ui_app *app, size_t start)

@@ -56,9 +56,9 @@ static void draw_folder(const struct line *l, int y, int x, int w, enum ui_role 
 static void draw_one(struct ui_app *app, const struct line *l, int y, int x, int w, bool here)
 {
 	bool in_view = l->folder != NULL && l->account == app->index.account &&
-		strcmp(l->folder->name, app->index.folder) == 0;
+		       strcmp(l->folder->name, app->index.folder) == 0;
 	enum ui_role role = here && app->focus == UI_IN_SIDEBAR ? UI_SELECTION
-			    : in_view				? UI_ACCENT
+			    : in_view                           ? UI_ACCENT
 								: UI_TEXT;
 
 	if (l->blank) {
@@ -66,7 +66,8 @@ static void draw_one(struct ui_app *app, const struct line *l, int y, int x, int
 	} else if (l->folder != NULL) {
 		draw_folder(l, y, x, w, role);
 	} else {
-		g_autofree char *name = bz_text_clean(l->account->account->id, strlen(l->account->account->id), 0);
+		g_autofree char *name =
+			bz_text_clean(l->account->account->id, strlen(l->account->account->id), 0);
 		g_autofree char *text = g_strdup_printf(" %s  %s", name, protocol_name(l->account));
 
 		ui_draw_text(y, x, w, role == UI_SELECTION ? role : UI_UNREAD, text);
@@ -141,7 +142,8 @@ void ui_sidebar_next_folder(struct ui_app *app, int by)
 
 		ui_index_open(app, l->account, l->folder);
 	} else {
-		ui_say(app, by > 0 ? _("This is the last folder.") : _("This is the first folder."));
+		ui_say(app,
+			by > 0 ? _("This is the last folder.") : _("This is the first folder."));
 	}
 	g_array_unref(lines);
 }
@@ -172,7 +174,8 @@ void ui_sidebar_command(struct ui_app *app, enum ui_command command)
 	} else if (command == UI_BACK) {
 		ui_sidebar_leave(app);
 	} else if (command == UI_LEFT) {
-		ui_say(app, _("Nothing is further left. Enter opens a folder, q goes back to the list."));
+		ui_say(app, _("Nothing is further left. Enter opens a folder, q goes back to the "
+			      "list."));
 	}
 	g_array_unref(lines);
 }

@@ -35,7 +35,7 @@ static bool wants_color(const char *color)
 void ui_theme_init(const char *color)
 {
 	colored = wants_color(color) && has_colors() && start_color() == OK &&
-		use_default_colors() == OK;
+		  use_default_colors() == OK;
 	for (int i = 0; i < UI_ROLES && colored; i++)
 		(void)init_pair((short)(i + 1), looks[i].color, -1);
 }

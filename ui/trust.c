@@ -90,23 +90,31 @@ static void add_reason(struct page *p, const struct trust *t)
 
 	switch (c->why) {
 	case BZ_CODE_CERT_CHANGED:
-		add(p, _("  The certificate of %s is not the one you trusted for this account. It may "
-			 "have been renewed; it is also what you would see if someone were pretending to be "
-			 "your server."),
+		add(p,
+			_("  The certificate of %s is not the one you trusted for this account. It "
+			  "may "
+			  "have been renewed; it is also what you would see if someone were "
+			  "pretending to be "
+			  "your server."),
 			c->host);
 		break;
 	case BZ_CODE_CERT_EXPIRED:
-		add(p, _("  The certificate of %s is outside its dates. Look at this computer's clock, too."),
+		add(p,
+			_("  The certificate of %s is outside its dates. Look at this computer's "
+			  "clock, too."),
 			c->host);
 		break;
 	case BZ_CODE_CERT_NAME:
-		add(p, _("  This server says it is %s, not %s."), c->names[0] != '\0' ? c->names : "?",
-			c->host);
+		add(p, _("  This server says it is %s, not %s."),
+			c->names[0] != '\0' ? c->names : "?", c->host);
 		break;
 	default:
-		add(p, _("  %s showed a certificate that nobody buzon trusts has signed. That is normal for "
-			 "a home or office server that made its own. It is also what you would see if someone "
-			 "were pretending to be your server."),
+		add(p,
+			_("  %s showed a certificate that nobody buzon trusts has signed. That is "
+			  "normal for "
+			  "a home or office server that made its own. It is also what you would "
+			  "see if someone "
+			  "were pretending to be your server."),
 			c->host);
 	}
 }
@@ -225,7 +233,8 @@ static void command(struct ui_app *app, struct ui_view *view, enum ui_command co
 		break;
 	case UI_ONCE:
 		if (t->cert.had_pin)
-			ui_say(app, _("A certificate that changed is not trusted for one run: s stop, t trust."));
+			ui_say(app, _("A certificate that changed is not trusted for one run: s "
+				      "stop, t trust."));
 		else
 			answer(app, t, false);
 		break;

@@ -13,8 +13,10 @@ import contextlib
 import email.utils
 import imaplib
 import os
+import pathlib
 import random
 import shutil
+import sqlite3
 import ssl
 import statistics
 import subprocess
@@ -90,6 +92,16 @@ def serve(folder, count, median):
         yield server
 
 
+def rows(home):
+    """Message rows in buzon's caches below home."""
+    total = 0
+    for path in pathlib.Path(home, "cache").rglob("*.db"):
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db, \
+                contextlib.suppress(sqlite3.Error):
+            total += db.execute("select count(*) from message").fetchone()[0]
+    return total
+
+
 class Bench:
     def __init__(self, options):
         self.o = options
@@ -129,14 +141,15 @@ class Bench:
                 tty.send(arg)
         return took, tty
 
-    def filled(self, tty):
-        """Wait until memory stands still (background filling is over), at most 120 s."""
-        last, same, end = 0, 0, time.monotonic() + 120
-        while same < 5 and time.monotonic() < end:
-            tty.pump(0.4)
-            now = tty.memory("VmRSS")
-            same = same + 1 if abs(now - last) < 0.2 else 0
-            last = now
+    def filled(self, tty, home, what, count):
+        """Wait until every message has its row in the cache; say how long that took."""
+        end = time.monotonic() + 900
+        while rows(home) < count and time.monotonic() < end:
+            tty.pump(0.2)
+        self.add(what + ", all rows", "buzon", time.monotonic() - tty.since)
+        tty.settle(1)
+        self.add(what + ", memory once filled", "buzon", tty.memory("VmRSS"), "MiB RSS")
+        self.add(what + ", memory at most", "buzon", tty.memory("VmHWM"), "MiB HWM")
 
     # --- mbox ----------------------------------------------------------------------------------
 
@@ -153,10 +166,7 @@ class Bench:
                 took, tty = self.run([self.buzon, path], self.env(home), [("wait", newest)])
                 first.append(took)
                 if i == self.o.runs - 1:
-                    tty.wait(rf"{count} messages", 120)
-                    self.filled(tty)
-                    self.add(what + ", memory once filled", "buzon", tty.memory("VmRSS"), "MiB RSS")
-                    self.add(what + ", memory at most", "buzon", tty.memory("VmHWM"), "MiB HWM")
+                    self.filled(tty, home, what, count)
                 tty.close()
             self.median(what + ", first open to newest rows", "buzon", first)
             again = [self.timed([self.buzon, path], self.env(home), newest) for _ in range(self.o.runs)]
@@ -222,9 +232,7 @@ class Bench:
                 first.append(took)
                 down, turns = proxy.down, proxy.turns
                 if i == self.o.runs - 1 and not label:
-                    tty.wait(rf"of {count}\b", 60)
-                    self.filled(tty)
-                    self.add(what + ", memory once filled", "buzon", tty.memory("VmRSS"), "MiB RSS")
+                    self.filled(tty, mine, what, count)
                 tty.close()
             self.median(what + label + ", first open", "buzon", first)
             self.add(what + label + ", received by then", "buzon", down / 1024, "KiB")

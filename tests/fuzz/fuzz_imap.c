@@ -11,7 +11,8 @@ enum { INPUT_MAX = 64 << 10, RESPONSES_MAX = 200 };
 
 const char *__lsan_default_suppressions(void);
 
-/* libetpan 1.9.4 loses a few bytes where a section does not parse; the limits of a command bound them. */
+/* libetpan 1.9.4 loses a few bytes where a section does not parse; the limits of a command bound
+ * them. */
 const char *__lsan_default_suppressions(void)
 {
 	return "leak:libetpan";
@@ -37,7 +38,8 @@ static int pipe_of(const uint8_t *data, size_t size)
 
 static void look_at_fetch(const struct mailimap_msg_att *att)
 {
-	static const char *const sections[] = {"", "HEADER", "HEADER.FIELDS", "1", "1.2.MIME", "1.TEXT"};
+	static const char *const sections[] = {
+		"", "HEADER", "HEADER.FIELDS", "1", "1.2.MIME", "1.TEXT"};
 	struct bz_message *message = bz_message_new();
 	struct imap_item item;
 	size_t len, sum = 0;

@@ -1,5 +1,5 @@
-/* What a POP3 server may send: a status line, a body with its dots, and so on. The first byte says how
- * long the pieces are in which the bytes come. */
+/* What a POP3 server may send: a status line, a body with its dots, and so on. The first byte says
+ * how long the pieces are in which the bytes come. */
 #include "net/guard.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -22,7 +22,8 @@ static int add(void *me, const char *bytes, size_t n)
 	return 0;
 }
 
-/* RFC 1939 section 3 by the book, from `at` on: the body, and where what follows begins; -1 = no end. */
+/* RFC 1939 section 3 by the book, from `at` on: the body, and where what follows begins; -1 = no
+ * end. */
 static ssize_t expected(const char *bytes, size_t n, size_t at, GByteArray *body)
 {
 	bool line_start = true;
@@ -60,7 +61,8 @@ static bool begin(struct talk *t)
 	return true;
 }
 
-/* Packets keep their borders where nothing is read between: pieces of one read are as they were sent. */
+/* Packets keep their borders where nothing is read between: pieces of one read are as they were
+ * sent. */
 static void send_pieces(int fd, const char *bytes, size_t n, size_t piece)
 {
 	for (size_t at = 0; at < n; at += piece)

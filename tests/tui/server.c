@@ -10,18 +10,20 @@ enum { EX_MISSING = 69 };
 /* Runs dovecot.py; its exit code, its output in *out. */
 static int run(const char *const *args, char **out)
 {
-	g_autofree char *script = g_build_filename(g_getenv("SRCDIR"), "tests", "lib", "dovecot.py", NULL);
+	g_autofree char *script =
+		g_build_filename(g_getenv("SRCDIR"), "tests", "lib", "dovecot.py", NULL);
 	GPtrArray *argv = g_ptr_array_new();
 	int status = -1;
 
-	g_ptr_array_add(argv, (gpointer)(g_getenv("PYTHON3") != NULL ? g_getenv("PYTHON3") : "python3"));
+	g_ptr_array_add(
+		argv, (gpointer)(g_getenv("PYTHON3") != NULL ? g_getenv("PYTHON3") : "python3"));
 	g_ptr_array_add(argv, (gpointer) "-B");
 	g_ptr_array_add(argv, script);
 	for (; *args != NULL; args++)
 		g_ptr_array_add(argv, (gpointer)*args);
 	g_ptr_array_add(argv, NULL);
-	if (!g_spawn_sync(NULL, (char **)argv->pdata, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, out, NULL,
-		    &status, NULL))
+	if (!g_spawn_sync(NULL, (char **)argv->pdata, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, out,
+		    NULL, &status, NULL))
 		status = -1;
 	g_ptr_array_unref(argv);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
@@ -80,8 +82,9 @@ struct server *server_start(const struct server_folder *folders, const char *cer
 	assert_int_equal(g_mkdir_with_parents(tree, 0755), 0);
 	for (; folders->name != NULL; folders++)
 		write_folder(tree, folders);
-	code = run((const char *const[]){"start", s->dir, "--user", "ana:secret", "--user", "eva:secret",
-			   "--mail", ana, "--mail", eva, "--cert", cert, "--parent", parent, NULL},
+	code = run((const char *const[]){"start", s->dir, "--user", "ana:secret", "--user",
+			   "eva:secret", "--mail", ana, "--mail", eva, "--cert", cert, "--parent",
+			   parent, NULL},
 		&out);
 	if (code != EX_MISSING)
 		assert_int_equal(code, 0);
@@ -120,19 +123,20 @@ bool server_is_missing(void)
 	return s == NULL;
 }
 
-/* --- a server that stops itself ----------------------------------------------------------------------- */
+/* --- a server that stops itself --------------------------------------------------------------- */
 
 void stopper_start(struct stopper *s, const char *protocol, int messages, int after)
 {
-	g_autofree char *script = g_build_filename(g_getenv("SRCDIR"), "tests", "lib", "fake.py", NULL);
+	g_autofree char *script =
+		g_build_filename(g_getenv("SRCDIR"), "tests", "lib", "fake.py", NULL);
 	g_autofree char *n = g_strdup_printf("%d", messages), *k = g_strdup_printf("%d", after);
 	const char *argv[] = {g_getenv("PYTHON3"), "-B", script, protocol, n, k, NULL};
 	char line[16] = "";
 	int out;
 
 	assert_true(g_spawn_async_with_pipes(NULL, (char **)argv, NULL,
-		G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &s->pid, &s->in, &out, NULL,
-		NULL));
+		G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &s->pid, &s->in, &out,
+		NULL, NULL));
 	for (size_t i = 0; i + 1 < sizeof line && strchr(line, '\n') == NULL; i++)
 		assert_int_equal(read(out, line + i, 1), 1);
 	close(out);

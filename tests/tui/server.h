@@ -17,11 +17,11 @@ struct server {
 struct server_folder {
 	const char *name; /* "INBOX", "Listas/dev" */
 	int messages;
-	int body;         /* bytes */
+	int body; /* bytes */
 };
-/* Users ana and eva, password "secret", the same mail each. (A POP download marks the server's copies as
- * read, so what is tested by both protocols needs two.) cert: as dovecot.py's --cert. NULL where Dovecot
- * is missing. */
+/* Users ana and eva, password "secret", the same mail each. (A POP download marks the server's
+ * copies as read, so what is tested by both protocols needs two.) cert: as dovecot.py's --cert.
+ * NULL where Dovecot is missing. */
 struct server *server_start(const struct server_folder *folders, const char *cert);
 /* "pause" (SIGSTOP to all of it), "resume". */
 void server_tell(struct server *s, const char *command);
@@ -29,8 +29,8 @@ void server_stop(struct server *s);
 /* Did this machine lack Dovecot? Then the tests are skipped. */
 bool server_is_missing(void);
 
-/* A scripted server (tests/lib/fake.py) in clear that stops itself (SIGSTOP) after so many answers to
- * FETCH or RETR. */
+/* A scripted server (tests/lib/fake.py) in clear that stops itself (SIGSTOP) after so many answers
+ * to FETCH or RETR. */
 struct stopper {
 	int port;
 	GPid pid;

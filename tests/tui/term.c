@@ -20,7 +20,7 @@ struct term {
 	int status; /* -1 = runs */
 };
 
-/* --- beginning and end ----------------------------------------------------------------------------------------------- */
+/* --- beginning and end ------------------------------------------------------------------------ */
 
 static char **make_env(const char *home, const char *const *extra)
 {
@@ -58,8 +58,8 @@ static void run_child(const char *const *args, char **env)
 	_exit(127);
 }
 
-struct term *term_start(int rows, int cols, const char *home, const char *const *args,
-	const char *const *extra)
+struct term *term_start(
+	int rows, int cols, const char *home, const char *const *args, const char *const *extra)
 {
 	struct winsize size = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)cols};
 	struct term *t = g_new0(struct term, 1);
@@ -115,7 +115,7 @@ char *term_home(const char *buzonrc)
 	return home;
 }
 
-/* --- reading ------------------------------------------------------------------------------------------------------------ */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 /* What the terminal answers (device attributes, cursor reports) goes back. */
 static void answer(struct term *t)
@@ -213,7 +213,7 @@ void term_type(struct term *t, const char *keys)
 	assert_int_equal(write(t->fd, keys, strlen(keys)), (ssize_t)strlen(keys));
 }
 
-/* --- the screen ---------------------------------------------------------------------------------------------------------- */
+/* --- the screen ------------------------------------------------------------------------------- */
 
 char *term_row(struct term *t, int y)
 {
@@ -301,7 +301,8 @@ int term_exit(struct term *t, int ms)
 
 	while (t->status < 0 && ms_left(end) > 0) {
 		if (waitpid(t->pid, &status, WNOHANG) == t->pid)
-			t->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+			t->status =
+				WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 		else if (!read_some(t, MIN(ms_left(end), 20)))
 			g_usleep(5000); /* its output ended; the process is about to */
 	}

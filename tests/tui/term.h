@@ -8,10 +8,10 @@
 
 struct term;
 
-/* Runs $BUZON with args (NULL-ended) in rows x cols; home is $HOME and holds the XDG folders. extra:
- * "NAME=value" strings, NULL-ended, or NULL; "NAME" alone takes the variable away. */
-struct term *term_start(int rows, int cols, const char *home, const char *const *args,
-	const char *const *extra);
+/* Runs $BUZON with args (NULL-ended) in rows x cols; home is $HOME and holds the XDG folders.
+ * extra: "NAME=value" strings, NULL-ended, or NULL; "NAME" alone takes the variable away. */
+struct term *term_start(
+	int rows, int cols, const char *home, const char *const *args, const char *const *extra);
 /* Ends the program if it still runs, and frees. */
 void term_free(struct term *t);
 

@@ -21,19 +21,22 @@ enum { IMAP = 1, POP = 2 };
 
 static char *make_rc(const struct server *s, int which, bool trusted, const char *password)
 {
-	g_autofree char *ca = trusted ? g_strdup_printf("tls-ca-file = %s\n", s->ca_file) : g_strdup("");
+	g_autofree char *ca =
+		trusted ? g_strdup_printf("tls-ca-file = %s\n", s->ca_file) : g_strdup("");
 	g_autofree char *secret =
 		password != NULL ? g_strdup_printf("password = %s\n", password) : g_strdup("");
 	GString *rc = g_string_new(NULL);
 
 	if ((which & IMAP) != 0)
 		g_string_append_printf(rc,
-			"[account \"Casa\"]\nprotocol = imap\nserver = localhost:%d\nuser = ana\n%s%s"
+			"[account \"Casa\"]\nprotocol = imap\nserver = localhost:%d\nuser = "
+			"ana\n%s%s"
 			"address = ana@example.org\n",
 			s->imaps, ca, secret);
 	if ((which & POP) != 0)
 		g_string_append_printf(rc,
-			"[account \"Trabajo\"]\nprotocol = pop\nserver = localhost:%d\nuser = eva\n%s%s"
+			"[account \"Trabajo\"]\nprotocol = pop\nserver = localhost:%d\nuser = "
+			"eva\n%s%s"
 			"address = ana@example.org\n",
 			s->pop3s, ca, secret);
 	return g_string_free(rc, FALSE);
@@ -91,7 +94,7 @@ static void leave(struct term *t)
 	assert_int_equal(term_exit(t, 1000), 0);
 }
 
-/* --- with a server that answers ------------------------------------------------------------------------------------------- */
+/* --- with a server that answers --------------------------------------------------------------- */
 
 static void both_accounts_are_read_in_one_screen(void **state)
 {
@@ -305,7 +308,7 @@ static void an_error_is_cured_by_its_own_account_alone(void **state)
 	leave(t);
 }
 
-/* --- certificates and passwords -------------------------------------------------------------------------------------------- */
+/* --- certificates and passwords --------------------------------------------------------------- */
 
 static void an_unknown_certificate_is_asked_about(void **state)
 {
@@ -381,9 +384,9 @@ static void a_pinned_certificate_that_changed_is_a_full_stop(void **state)
 	rc = make_rc(f->s, IMAP, false, "secret");
 	path = g_build_filename(f->home, ".local", "share", "buzon", "casa", "state.db", NULL);
 	{
-		g_autofree char *sql =
-			g_strdup_printf("update pin set port = %d;", f->s->imaps);
-		g_autofree char *file = g_build_filename(f->home, ".config", "buzon", "buzonrc", NULL);
+		g_autofree char *sql = g_strdup_printf("update pin set port = %d;", f->s->imaps);
+		g_autofree char *file =
+			g_build_filename(f->home, ".config", "buzon", "buzonrc", NULL);
 		const char *argv[] = {g_getenv("PYTHON3"), "-c",
 			"import sqlite3, sys\n"
 			"c = sqlite3.connect(sys.argv[1])\nc.execute(sys.argv[2])\nc.commit()",
@@ -392,8 +395,8 @@ static void a_pinned_certificate_that_changed_is_a_full_stop(void **state)
 
 		assert_true(g_file_set_contents(file, rc, -1, NULL));
 		assert_int_equal(g_chmod(file, 0600), 0);
-		assert_true(g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL,
-			NULL, &status, NULL));
+		assert_true(g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL,
+			NULL, NULL, &status, NULL));
 		assert_int_equal(status, 0);
 	}
 	t = start(f, 30, 80);
@@ -448,7 +451,7 @@ static void a_wrong_password_asks_again_with_the_servers_words(void **state)
 	leave(t);
 }
 
-/* --- with a server that stands still ------------------------------------------------------------------------------------------ */
+/* --- with a server that stands still ---------------------------------------------------------- */
 
 static void stopped_at_login(void **state)
 {
@@ -559,7 +562,8 @@ static void stopped_in_the_listing(void **state)
 	leave(t);
 }
 
-/* --- with a server that answers a little now and then, or stands still, while buzon is to end ------------------ */
+/* --- with a server that answers a little now and then, or stands still, while buzon is to
+ * end --- */
 
 static void waits_for_the_line(struct fixture *f)
 {
@@ -593,8 +597,9 @@ static double spent(const struct term *t)
 	unsigned long user = 0, kernel = 0;
 
 	assert_true(g_file_get_contents(path, &text, NULL, NULL));
-	assert_int_equal(sscanf(strrchr(text, ')'), ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
-				 &user, &kernel),
+	assert_int_equal(
+		sscanf(strrchr(text, ')'), ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
+			&user, &kernel),
 		2);
 	return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
 }
@@ -637,10 +642,12 @@ static void waiting_for_a_dead_server_costs_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(both_accounts_are_read_in_one_screen, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			both_accounts_are_read_in_one_screen, setup, teardown),
 		cmocka_unit_test_setup_teardown(marks_are_the_servers, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_list_is_there_before_the_line, setup, teardown),
-		cmocka_unit_test_setup_teardown(an_unknown_certificate_is_asked_about, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			an_unknown_certificate_is_asked_about, setup, teardown),
 		cmocka_unit_test_setup_teardown(moving_on_a_slow_line_keeps_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_was_not_seen_stays_unread, setup, teardown),
 		cmocka_unit_test_setup_teardown(

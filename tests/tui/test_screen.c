@@ -99,7 +99,7 @@ static void keys_move_the_real_cursor(void **state)
 	term_wait_cursor(t, 2);
 	term_type(t, "\033[6~"); /* PgDn */
 	term_wait_gone(t, "letter 40");
-	term_type(t, "\t"); /* the next unread: 10, 20, 30, 40 are */
+	term_type(t, "\t");     /* the next unread: 10, 20, 30, 40 are */
 	term_type(t, "\033OH"); /* Home */
 	term_wait(t, "letter 40");
 	term_type(t, "\t");
@@ -149,9 +149,12 @@ static void a_preview_marks_nothing_and_follows(void **state)
 	term_wait(t, "Space more");
 }
 
-/* --- SECURITY C26: nothing of a message is a command for the terminal ------------------------------------------------ */
+/* --- SECURITY C26: nothing of a message is a command for the terminal ------------------------- */
 
-#define EVIL "\033[31mEVIL\033]0;EVIL\007\x9b" "31m\302\233" "2J\342\200\256\342\200\213\b\r\177"
+#define EVIL                                                                                       \
+	"\033[31mEVIL\033]0;EVIL\007\x9b"                                                          \
+	"31m\302\233"                                                                              \
+	"2J\342\200\256\342\200\213\b\r\177"
 
 static char *make_hostile(const char *dir)
 {
@@ -164,9 +167,11 @@ static char *make_hostile(const char *dir)
 		"Message-ID: <" EVIL "@x>\nX-" EVIL ": " EVIL "\nMIME-Version: 1.0\n"
 		"Content-Type: multipart/mixed; boundary=B\n\n--B\n"
 		"Content-Type: text/plain; charset=" EVIL "\n\nbody " EVIL " end\n--B\n"
-		"Content-Type: text/html\n\n<a href=\"http://" EVIL "/\">" EVIL "&#27;[31m&#155;2J</a>\n--B\n"
+		"Content-Type: text/html\n\n<a href=\"http://" EVIL "/\">" EVIL
+		"&#27;[31m&#155;2J</a>\n--B\n"
 		"Content-Type: application/" EVIL "; name=\"" EVIL ".pdf\"\n"
-		"Content-Disposition: attachment; filename*=utf-8''%%1B%%5D0;EVIL%%07.pdf\n\nx\n--B--\n\n",
+		"Content-Disposition: attachment; "
+		"filename*=utf-8''%%1B%%5D0;EVIL%%07.pdf\n\nx\n--B--\n\n",
 		coded, coded, coded);
 
 	assert_true(g_file_set_contents(path, text, -1, NULL));
@@ -368,7 +373,8 @@ static void a_file_has_no_folders_and_is_looked_at_again(void **state)
 
 	assert_non_null(more);
 	term_wait(t, "40 messages");
-	assert_true(term_find(t, "\342\224\200\342\224\200\342\224\200") == 22); /* the rule stays */
+	assert_true(
+		term_find(t, "\342\224\200\342\224\200\342\224\200") == 22); /* the rule stays */
 	for (size_t i = 0; i < sizeof keys - 1; i++) {
 		term_type(t, (const char[]){keys[i], '\0'});
 		term_wait(t, "A file has no folders.");
@@ -381,8 +387,9 @@ static void a_file_has_no_folders_and_is_looked_at_again(void **state)
 	term_type(t, "\033");
 	term_wait(t, "Enter read");
 	term_wait_cursor(t, 2);
-	(void)fputs("From eva@example.org Mon Nov  2 11:00:00 2020\nFrom: Eva 41 <eva@example.org>\n"
-		    "Subject: letter 41\n\nBody of letter 41.\n\n",
+	(void)fputs(
+		"From eva@example.org Mon Nov  2 11:00:00 2020\nFrom: Eva 41 <eva@example.org>\n"
+		"Subject: letter 41\n\nBody of letter 41.\n\n",
 		more);
 	assert_int_equal(fclose(more), 0);
 	term_type(t, "$");
@@ -414,7 +421,8 @@ static void keys_come_before_the_drawing(void **state)
 {
 	struct fixture *f = *state;
 	struct term *t = start(f, 24, 80, NULL);
-	static const char *const keys[] = {"Ejkq", "EG\014q", "?\033[6~\004\025\033", "\rjhHGq", "\r \tJKq"};
+	static const char *const keys[] = {
+		"Ejkq", "EG\014q", "?\033[6~\004\025\033", "\rjhHGq", "\r \tJKq"};
 
 	term_type(t, "jG\tE ");
 	term_type(t, "q");
@@ -461,18 +469,23 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_newest_is_on_top_and_selected, setup, teardown),
 		cmocka_unit_test_setup_teardown(keys_move_the_real_cursor, setup, teardown),
 		cmocka_unit_test_setup_teardown(enter_reads_and_space_goes_on, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_preview_marks_nothing_and_follows, setup, teardown),
-		cmocka_unit_test_setup_teardown(every_size_keeps_the_selected_message, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_preview_marks_nothing_and_follows, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			every_size_keeps_the_selected_message, setup, teardown),
 		cmocka_unit_test_setup_teardown(help_lists_the_keys_and_filters, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_dumb_terminal_gets_a_sentence, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_color_is_obeyed, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_old_terminal_works, setup, teardown),
 		cmocka_unit_test_setup_teardown(spanish_needs_no_locale, setup, teardown),
-		cmocka_unit_test_setup_teardown(signals_and_a_lost_terminal_end_it, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_storm_of_resizes_and_stops_is_survived, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			signals_and_a_lost_terminal_end_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_storm_of_resizes_and_stops_is_survived, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_file_has_no_folders_and_is_looked_at_again, setup, teardown),
-		cmocka_unit_test_setup_teardown(help_is_readable_in_a_small_window, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			help_is_readable_in_a_small_window, setup, teardown),
 		cmocka_unit_test_setup_teardown(keys_come_before_the_drawing, setup, teardown),
 		cmocka_unit_test_setup_teardown(spanish_keys_are_spanish, setup, teardown),
 		cmocka_unit_test_setup_teardown(twice_ctrl_c_leaves, setup, teardown),

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* what stands above is what it wants before it */
 #include <cmocka.h>
 #include <glib.h>
 #include <glib/gstdio.h>
@@ -30,7 +32,8 @@ static inline void check_remove_dir(const char *path)
 	while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
 		g_autofree char *sub = g_build_filename(path, name, NULL);
 
-		if (g_file_test(sub, G_FILE_TEST_IS_DIR) && !g_file_test(sub, G_FILE_TEST_IS_SYMLINK))
+		if (g_file_test(sub, G_FILE_TEST_IS_DIR) &&
+			!g_file_test(sub, G_FILE_TEST_IS_SYMLINK))
 			check_remove_dir(sub);
 		else
 			(void)g_unlink(sub);

@@ -44,7 +44,8 @@ static int teardown(void **state)
 static struct bz_deliver_item item_of(int i)
 {
 	struct bz_deliver_item item = {.size = 100};
-	char *text = g_strdup_printf("From: a@example.org\r\nSubject: %d\r\n\r\nFrom here\r\nbody %d\r\n", i, i);
+	char *text = g_strdup_printf(
+		"From: a@example.org\r\nSubject: %d\r\n\r\nFrom here\r\nbody %d\r\n", i, i);
 
 	(void)g_snprintf(item.uidl, sizeof item.uidl, "uid-%d", i);
 	item.message = g_bytes_new_take(text, strlen(text));
@@ -58,7 +59,8 @@ static void deliver(struct fixture *f, int from, int to)
 
 	for (int i = from; i <= to; i++)
 		items[i - from] = item_of(i);
-	if (bz_deliver(f->store, f->mbox, items, (size_t)(to - from + 1), 1604397600, NULL, &err) != 0)
+	if (bz_deliver(f->store, f->mbox, items, (size_t)(to - from + 1), 1604397600, NULL, &err) !=
+		0)
 		fail_msg("%s", err.text);
 	for (int i = from; i <= to; i++)
 		g_bytes_unref(items[i - from].message);
@@ -98,7 +100,8 @@ static void nothing_comes_twice(void **state)
 	assert_int_equal(bz_store_ledger_has(f->store, "uid-9", NULL), 0);
 }
 
-/* What bz_deliver commits before its first byte, for messages from..to at the file's present end. */
+/* What bz_deliver commits before its first byte, for messages from..to at the file's
+ * present end. */
 static void make_intent(struct fixture *f, int from, int to, GByteArray *bytes)
 {
 	struct bz_intent intent = {.mbox = f->mbox};
@@ -120,7 +123,8 @@ static void make_intent(struct fixture *f, int from, int to, GByteArray *bytes)
 		g_strlcpy(out.uidl, item.uidl, sizeof out.uidl);
 		out.off = intent.start + bytes->len;
 		out.len = encoded->len;
-		bz_mbox_digest(g_bytes_get_data(stored, NULL), g_bytes_get_size(stored), out.digest);
+		bz_mbox_digest(
+			g_bytes_get_data(stored, NULL), g_bytes_get_size(stored), out.digest);
 		g_byte_array_append(bytes, encoded->data, encoded->len);
 		g_array_append_val(intent.items, out);
 		g_bytes_unref(stored);
@@ -140,7 +144,8 @@ static void append(const char *path, const void *bytes, size_t n)
 	assert_int_equal(fclose(out), 0);
 }
 
-/* Killed after any byte of the batch: what stands whole is adopted, the rest is cut and comes again. */
+/* Killed after any byte of the batch: what stands whole is adopted, the rest is cut and comes
+ * again. */
 static void a_crash_at_any_byte_is_put_right(void **state)
 {
 	struct fixture *f = *state;
@@ -162,7 +167,8 @@ static void a_crash_at_any_byte_is_put_right(void **state)
 		deliver(again, 1, 2);
 		make_intent(again, 3, 5, bytes);
 		append(again->mbox, bytes->data, MIN(cut, bytes->len));
-		assert_int_equal(bz_deliver_recover(again->store, again->mbox, &changed, NULL, NULL), 0);
+		assert_int_equal(
+			bz_deliver_recover(again->store, again->mbox, &changed, NULL, NULL), 0);
 		assert_true(changed);
 		deliver(again, 1, 5);
 		assert_int_equal(count_messages(again->mbox), 5);
@@ -176,7 +182,8 @@ static void a_crash_at_any_byte_is_put_right(void **state)
 static void foreign_mail_is_never_cut(void **state)
 {
 	struct fixture *f = *state;
-	static const char foreign[] = "\nFrom eva@example.org Tue Nov  3 10:00:00 2020\nSubject: foreign\n\nhi\n\n";
+	static const char foreign[] =
+		"\nFrom eva@example.org Tue Nov  3 10:00:00 2020\nSubject: foreign\n\nhi\n\n";
 	GByteArray *bytes = g_byte_array_new();
 	g_autofree char *text = NULL, *filler = NULL;
 	bool changed;

@@ -1,11 +1,8 @@
+#include "tests/unit/check.h"
+
 #include "src/err.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-#include <cmocka.h>
+#include <sysexits.h>
 
 static void set_returns_minus_one_and_fills(void **state)
 {

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* --- a peer that writes bytes in pieces --------------------------------------------------------------------------- */
+/* --- a peer that writes bytes in pieces ------------------------------------------------------- */
 
 struct peer {
 	int fd;
@@ -54,13 +54,12 @@ static void end(struct peer *p, struct bz_stream **stream)
 	close(p->fd);
 }
 
-/* --- IMAP ----------------------------------------------------------------------------------------------------------- */
+/* --- IMAP ------------------------------------------------------------------------------------- */
 
-static const char session[] =
-	"* OK ready {5}\r\n"
-	"* 1 FETCH (UID 7 BODY[] {11}\r\nab)\r\n{3}(\"\0c X \"{9}\")\r\n"
-	"* 2 FETCH (RFC822.SIZE 5000000000 UID 8)\r\n"
-	"B1 OK done (((\r\n";
+static const char session[] = "* OK ready {5}\r\n"
+			      "* 1 FETCH (UID 7 BODY[] {11}\r\nab)\r\n{3}(\"\0c X \"{9}\")\r\n"
+			      "* 2 FETCH (RFC822.SIZE 5000000000 UID 8)\r\n"
+			      "B1 OK done (((\r\n";
 
 static void responses_are_whole_whatever_the_pieces(void **state)
 {
@@ -140,7 +139,7 @@ static void limits_are_kept(void **state)
 	g_string_free(deep, TRUE);
 }
 
-/* --- POP3 ------------------------------------------------------------------------------------------------------------ */
+/* --- POP3 ------------------------------------------------------------------------------------- */
 
 static int collect(void *me, const char *bytes, size_t n)
 {
@@ -150,7 +149,8 @@ static int collect(void *me, const char *bytes, size_t n)
 
 static void dots_are_undone_at_every_split(void **state)
 {
-	static const char body[] = "a\r\n..b\r\n.\0c\r\n.\rx\r\n\n.\nstill\r\n..\r\nd\r\n\r\n.\r\n+OK next\r\n";
+	static const char body[] =
+		"a\r\n..b\r\n.\0c\r\n.\rx\r\n\n.\nstill\r\n..\r\nd\r\n\r\n.\r\n+OK next\r\n";
 	static const char want[] = "a\r\n.b\r\n\0c\r\n\rx\r\n\n.\nstill\r\n.\r\nd\r\n\r\n";
 
 	(void)state;
@@ -191,7 +191,7 @@ static void a_cut_body_is_an_error(void **state)
 	end(&p, &stream);
 }
 
-/* --- time (SECURITY C16) ------------------------------------------------------------------------------------------------ */
+/* --- time (SECURITY C16) ---------------------------------------------------------------------- */
 
 static char drip[4000];
 
@@ -204,7 +204,8 @@ static int fill_drip(void **state)
 
 static double read_drip(double deadline, double stall, GCancellable *cancel, struct bz_err *err)
 {
-	struct peer p = {.bytes = drip, .n = sizeof drip, .piece = 1, .pause_us = 20000, .stays = true};
+	struct peer p = {
+		.bytes = drip, .n = sizeof drip, .piece = 1, .pause_us = 20000, .stays = true};
 	struct bz_stream *stream = talk(&p);
 	struct bz_guard *g = bz_guard_new(stream);
 	double start = bz_now();

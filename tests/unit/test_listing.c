@@ -11,7 +11,9 @@ static GArray *ids_of(const uint32_t *values, guint n)
 	return ids;
 }
 
-#define IDS(...) ids_of((const uint32_t[]){__VA_ARGS__}, sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
+#define IDS(...)                                                                                   \
+	ids_of((const uint32_t[]){__VA_ARGS__},                                                    \
+		sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
 
 static bool apply(struct bz_listing *l, uint32_t folder, enum bz_change_kind kind, uint32_t exists,
 	GArray *ids)

@@ -1,5 +1,5 @@
-/* An mbox as rows: what appends, cuts and replaces it between two looks, or during one, is noticed.
- */
+/* An mbox as rows: what appends, cuts and replaces it between two looks, or during one,
+ * is noticed. */
 #include "tests/unit/check.h"
 
 #include "src/localbox.h"

@@ -87,7 +87,8 @@ static void stored_messages_come_back_as_they_were(void **state)
 
 static void a_status_line_is_no_part_of_the_identity(void **state)
 {
-	static const char plain[] = "Subject: a\n\nStatus: x\n", marked[] = "Subject: a\nStatus: RO\nX-UID: 4\n\nStatus: x\n";
+	static const char plain[] = "Subject: a\n\nStatus: x\n",
+			  marked[] = "Subject: a\nStatus: RO\nX-UID: 4\n\nStatus: x\n";
 	uint8_t a[32], b[32];
 
 	(void)state;
@@ -193,7 +194,7 @@ static void a_symlink_is_refused(void **state)
 	check_remove_dir(dir);
 }
 
-/* --- the reference mailboxes -------------------------------------------------------------------- */
+/* --- the reference mailboxes ------------------------------------------------------------------ */
 
 static char *unquoted_body(int fd, const struct bz_mbox_item *item)
 {

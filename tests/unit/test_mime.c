@@ -1,5 +1,5 @@
-/* MIME to parts and text: what independent readers agree on, and messages made to break a reader. The
- * corpora are read where $BUZON_CORPORA names them. */
+/* MIME to parts and text: what independent readers agree on, and messages made to break a reader.
+ * The corpora are read where $BUZON_CORPORA names them. */
 #include "tests/unit/check.h"
 
 #include "src/lang.h"
@@ -21,15 +21,16 @@ static struct bz_message *parse(const char *text, size_t n)
 
 #define PARSE(text) parse(text, sizeof(text) - 1)
 
-/* --- by hand ------------------------------------------------------------------------------------------------------- */
+/* --- by hand ---------------------------------------------------------------------------------- */
 
 static void headers_are_decoded_and_addresses_are_not(void **state)
 {
-	struct bz_message *m = PARSE(
-		"From: =?utf-8?q?boss=40corp.example?= <=?utf-8?q?evil?=@evil.test>\r\n"
-		"To: Team: Ana <ana@example.org>, \"P., Pedro\" <pedro@example.org>;\r\n"
-		"Subject: =?iso-8859-1?q?caf=E9?= =?utf-8?b?IOKCrA==?=\r\n"
-		"Date: Tue, 3 Nov 2020 10:00:00 -0330\r\nMessage-ID: <x@example.org>\r\n\r\nhi\r\n");
+	struct bz_message *m =
+		PARSE("From: =?utf-8?q?boss=40corp.example?= <=?utf-8?q?evil?=@evil.test>\r\n"
+		      "To: Team: Ana <ana@example.org>, \"P., Pedro\" <pedro@example.org>;\r\n"
+		      "Subject: =?iso-8859-1?q?caf=E9?= =?utf-8?b?IOKCrA==?=\r\n"
+		      "Date: Tue, 3 Nov 2020 10:00:00 -0330\r\nMessage-ID: "
+		      "<x@example.org>\r\n\r\nhi\r\n");
 	const struct bz_address *from = g_ptr_array_index(m->from, 0);
 
 	(void)state;
@@ -46,8 +47,9 @@ static void headers_are_decoded_and_addresses_are_not(void **state)
 
 static void the_plain_half_is_read_unless_it_is_a_stub(void **state)
 {
-	static const char head[] = "Content-Type: multipart/alternative; boundary=B\n\n--B\n"
-				   "Content-Type: text/plain\n\n%s\n--B\nContent-Type: text/html\n\n%s\n--B--\n";
+	static const char head[] =
+		"Content-Type: multipart/alternative; boundary=B\n\n--B\n"
+		"Content-Type: text/plain\n\n%s\n--B\nContent-Type: text/html\n\n%s\n--B--\n";
 	g_autofree char *longer = g_strnfill(300, 'p'), *html = g_strnfill(9000, 'h');
 	g_autofree char *fine = g_strdup_printf(head, longer, "<p>html</p>");
 	g_autofree char *stub = g_strdup_printf(head, "see html", html);
@@ -64,8 +66,9 @@ static void the_plain_half_is_read_unless_it_is_a_stub(void **state)
 
 static void flowed_text_flows(void **state)
 {
-	struct bz_message *m = PARSE("Content-Type: text/plain; format=flowed\n\nOne line that \ngoes on.\n"
-				     "> quoted \n> too\n-- \nAna\n");
+	struct bz_message *m =
+		PARSE("Content-Type: text/plain; format=flowed\n\nOne line that \ngoes on.\n"
+		      "> quoted \n> too\n-- \nAna\n");
 	g_autofree char *text = bz_render_text(m, 0);
 
 	(void)state;
@@ -83,7 +86,8 @@ static void flowed_text_flows(void **state)
 static void html_becomes_paragraphs_and_numbered_links(void **state)
 {
 	static const char html[] =
-		"<html><head><style>p{}</style><title>t</title></head><body><h1>Offers</h1><p>Hello "
+		"<html><head><style>p{}</style><title>t</title></head><body><h1>Offers</"
+		"h1><p>Hello "
 		"<a href='https://shop.example.test/x'>see here</a></p><script>alert(1)</script>"
 		"<ul><li>one<li>two</ul><img src='https://track.test/p.gif'>&eacute;</body></html>";
 	g_autofree char *text = bz_html_to_text(html, sizeof html - 1, 80);
@@ -99,7 +103,8 @@ static void html_becomes_paragraphs_and_numbered_links(void **state)
 
 static void what_crashed_others_is_survived(void **state)
 {
-	GString *deep = g_string_new(NULL), *parens = g_string_new("To: "), *groups = g_string_new("To: ");
+	GString *deep = g_string_new(NULL), *parens = g_string_new("To: "),
+		*groups = g_string_new("To: ");
 	struct bz_message *m;
 
 	(void)state;
@@ -293,7 +298,7 @@ static void padding_of_newsletters_is_left_out(void **state)
 				  "b\n\n");
 }
 
-/* --- the corpora ----------------------------------------------------------------------------------------------------- */
+/* --- the corpora ------------------------------------------------------------------------------ */
 
 static const char *corpora(void)
 {
@@ -335,8 +340,9 @@ static void count(int field[2], bool same)
 
 static void compare_subject(struct tally *t, JsonObject *o, const struct bz_message *m)
 {
-	const char *want = json_object_get_null_member(o, "subject") ? ""
-				: json_object_get_string_member(o, "subject");
+	const char *want = json_object_get_null_member(o, "subject")
+				   ? ""
+				   : json_object_get_string_member(o, "subject");
 	g_autofree char *got = collapse(m->subject);
 
 	count(t->subject, strcmp(got, want) == 0);
@@ -344,9 +350,11 @@ static void compare_subject(struct tally *t, JsonObject *o, const struct bz_mess
 
 static void compare_date(struct tally *t, JsonObject *o, const struct bz_message *m)
 {
-	g_autoptr(GDateTime) want = json_object_get_null_member(o, "date_utc")
-		? NULL
-		: g_date_time_new_from_iso8601(json_object_get_string_member(o, "date_utc"), NULL);
+	g_autoptr(GDateTime) want =
+		json_object_get_null_member(o, "date_utc")
+			? NULL
+			: g_date_time_new_from_iso8601(
+				  json_object_get_string_member(o, "date_utc"), NULL);
 
 	count(t->date, want != NULL ? m->date == g_date_time_to_unix(want) : m->date == INT64_MIN);
 }
@@ -375,7 +383,7 @@ static void compare_parts(struct tally *t, JsonObject *o, const struct bz_messag
 		const struct bz_part *b = g_ptr_array_index(m->parts, i);
 
 		same = strcmp(json_object_get_string_member(a, "path"), b->path) == 0 &&
-			strcmp(json_object_get_string_member(a, "type"), b->type) == 0;
+		       strcmp(json_object_get_string_member(a, "type"), b->type) == 0;
 	}
 	count(t->parts, same);
 }
@@ -441,14 +449,15 @@ static void independent_readers_agree(void **state)
 	check_share("parts", t.parts, 980);
 }
 
-/* --- hostile messages: parsed and rendered in every way, nothing gets through ----------------------------------------- */
+/* --- hostile messages: parsed and rendered in every way, nothing gets through ----------------- */
 
 static void check_line(const char *file, const struct bz_line *line, int width)
 {
 	for (const char *p = line->text; *p != '\0'; p = g_utf8_next_char(p)) {
 		gunichar c = g_utf8_get_char(p);
 
-		if (c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x202a && c <= 0x202e) || wcwidth((wchar_t)c) < 0)
+		if (c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x202a && c <= 0x202e) ||
+			wcwidth((wchar_t)c) < 0)
 			fail_msg("%s: U+%04X came through", file, c);
 	}
 	if (bz_text_width(line->text) > width)
@@ -457,8 +466,8 @@ static void check_line(const char *file, const struct bz_line *line, int width)
 
 static void check_file(const char *path)
 {
-	static const unsigned flags[] = {0, BZ_RENDER_HEADERS, BZ_RENDER_HEADERS | BZ_RENDER_ALL_HEADERS,
-		BZ_RENDER_RAW};
+	static const unsigned flags[] = {
+		0, BZ_RENDER_HEADERS, BZ_RENDER_HEADERS | BZ_RENDER_ALL_HEADERS, BZ_RENDER_RAW};
 	g_autofree char *text = NULL;
 	gsize n;
 	GBytes *raw;

@@ -5,8 +5,8 @@
 
 #include <pthread.h>
 #include <stdbool.h>
-#include <sys/resource.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 enum { LONG = 600 }; /* seconds that nobody waits for */
 
@@ -35,7 +35,8 @@ static void the_first_line_is_the_password(void **state)
 static void what_is_no_password_is_refused(void **state)
 {
 	static const char *const commands[] = {"true", "printf '\\nlate'", "printf 'a\\0b'",
-		"/does/not/exist", "printf 'unfinished", "head -c 4097 /dev/zero", "printf '%05000d' 1"};
+		"/does/not/exist", "printf 'unfinished", "head -c 4097 /dev/zero",
+		"printf '%05000d' 1"};
 	enum bz_err_code code;
 
 	(void)state;

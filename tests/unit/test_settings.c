@@ -60,7 +60,9 @@ static void check_problem(struct fixture *f, const char *text, const char *want)
 		fail_msg("wanted %s\ngot %s", want != NULL ? want : "nothing", got);
 }
 
-#define GOOD "[account \"casa\"]\nprotocol = imap\nserver = imap.example.org\naddress = ana@example.org\n"
+#define GOOD                                                                                       \
+	"[account \"casa\"]\nprotocol = imap\nserver = imap.example.org\naddress = "               \
+	"ana@example.org\n"
 
 static void a_good_file_is_read(void **state)
 {
@@ -71,9 +73,10 @@ static void a_good_file_is_read(void **state)
 	const struct bz_account *a;
 
 	assert_true(g_file_set_contents(f->path,
-		"# mine\n" GOOD
-		"password-command = pass show x ; y # not a comment\n\n[account \"T\303\255a/work\"]\n"
-		"protocol = pop\nserver = [::1]:1110\nsecurity = none\nuser = bob\n[buzon]\nlanguage = es\n"
+		"# mine\n" GOOD "password-command = pass show x ; y # not a comment\n\n[account "
+				"\"T\303\255a/work\"]\n"
+		"protocol = pop\nserver = [::1]:1110\nsecurity = none\nuser = "
+		"bob\n[buzon]\nlanguage = es\n"
 		"theme = mono\n",
 		-1, NULL));
 	assert_int_equal(chmod(f->path, 0600), 0);
@@ -100,7 +103,8 @@ static void mistakes_name_line_key_and_the_nearest(void **state)
 	struct fixture *f = *state;
 
 	check_problem(f, GOOD, NULL);
-	check_problem(f, GOOD "prot = imap\n", "buzonrc:5: unknown key \"prot\" in account \"casa\"");
+	check_problem(
+		f, GOOD "prot = imap\n", "buzonrc:5: unknown key \"prot\" in account \"casa\"");
 	check_problem(f, GOOD "pasword-command = x\n", "did you mean \"password-command\"?");
 	check_problem(f, "[acount \"x\"]\n" GOOD, "buzonrc:1: unknown section");
 	check_problem(f, GOOD "protocol = pop\n", "already in line 2");
@@ -109,11 +113,15 @@ static void mistakes_name_line_key_and_the_nearest(void **state)
 	check_problem(f, GOOD "security = none\n", "servers on this computer only");
 	check_problem(f, GOOD "just words\n", "buzonrc:5: ");
 	check_problem(f, "server = x\n" GOOD, "buzonrc:1: ");
-	check_problem(f, "[account \"a\"]\nprotocol = imap\naddress = a@b.test\n", "names no server");
-	check_problem(f, "[account \"a\"]\nserver = x.test\naddress = a@b.test\n", "names no protocol");
+	check_problem(
+		f, "[account \"a\"]\nprotocol = imap\naddress = a@b.test\n", "names no server");
+	check_problem(
+		f, "[account \"a\"]\nserver = x.test\naddress = a@b.test\n", "names no protocol");
 	check_problem(f, "[account \"a\"]\nprotocol = pop\nserver = x.test\n", "names no user");
 	check_problem(f, GOOD "leave-on-server = forever\n", "for POP accounts only");
-	check_problem(f, "[account \"a\"]\nprotocol = pop\nserver = x.test\nuser = u\nleave-on-server = none\n",
+	check_problem(f,
+		"[account \"a\"]\nprotocol = pop\nserver = x.test\nuser = u\nleave-on-server = "
+		"none\n",
 		"never deletes");
 	check_problem(f, GOOD "server = :99999\n", "buzonrc:5: ");
 	check_problem(f, GOOD "user = a\tb\033\n", "control character");
@@ -159,7 +167,9 @@ static void all_mistakes_come_at_once(void **state)
 {
 	struct fixture *f = *state;
 	g_autofree char *got = problems_of(f,
-		"[account \"a\"]\nprotocol = imp\nserver = x.test\nuser = u\nfoo = 1\n[nope]\nx = 1\n", 0600);
+		"[account \"a\"]\nprotocol = imp\nserver = x.test\nuser = u\nfoo = 1\n[nope]\nx = "
+		"1\n",
+		0600);
 
 	assert_non_null(strstr(got, "buzonrc:2: "));
 	assert_non_null(strstr(got, "buzonrc:5: "));

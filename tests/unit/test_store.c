@@ -47,8 +47,10 @@ static int teardown(void **state)
 
 static uint32_t put_folder(struct fixture *f, const char *name, uint32_t validity)
 {
-	struct bz_folder folder = {.name = (char *)(uintptr_t)name, .title = (char *)(uintptr_t)name,
-		.selectable = true, .uidvalidity = validity};
+	struct bz_folder folder = {.name = (char *)(uintptr_t)name,
+		.title = (char *)(uintptr_t)name,
+		.selectable = true,
+		.uidvalidity = validity};
 
 	assert_int_equal(bz_store_folder_put(f->store, &folder, NULL), 0);
 	return folder.id;
@@ -56,8 +58,13 @@ static uint32_t put_folder(struct fixture *f, const char *name, uint32_t validit
 
 static uint32_t put_row(struct fixture *f, uint32_t folder, uint32_t uid, unsigned flags)
 {
-	struct bz_summary row = {.folder = folder, .uid = uid, .pos = uid, .date = 1000 + uid,
-		.received = INT64_MIN, .flags = flags, .subject = (char *)(uintptr_t) "hello"};
+	struct bz_summary row = {.folder = folder,
+		.uid = uid,
+		.pos = uid,
+		.date = 1000 + uid,
+		.received = INT64_MIN,
+		.flags = flags,
+		.subject = (char *)(uintptr_t) "hello"};
 
 	assert_int_equal(bz_store_put(f->store, &row, NULL), 0);
 	return row.row;
@@ -173,7 +180,8 @@ static void a_damaged_cache_is_made_anew(void **state)
 static void a_damaged_state_is_never_replaced(void **state)
 {
 	struct fixture *f = *state;
-	static const char junk[] = "this is no database at all, is it? but it was somebody's ledger once";
+	static const char junk[] =
+		"this is no database at all, is it? but it was somebody's ledger once";
 	g_autofree char *after = NULL;
 	struct bz_err err = {0};
 
@@ -227,8 +235,8 @@ static void a_cache_of_another_version_is_made_anew(void **state)
 	assert_int_equal(count_ids(f, put_folder(f, "INBOX", 1)), 0);
 }
 
-/* A hole in the middle shows itself only when it is read: an error then, and a new cache next time.
- */
+/* A hole in the middle shows itself only when it is read: an error then, and a new cache
+ * next time. */
 static void a_cache_damaged_inside_is_made_anew_the_next_time(void **state)
 {
 	struct fixture *f = *state;

@@ -1,14 +1,15 @@
-/* The stream against servers that stall, drip, flood or never read, clear and inside TLS. Every limit is
- * short, so nothing is waited for; the clock is asserted only so far that a hang is seen. */
+/* The stream against servers that stall, drip, flood or never read, clear and inside TLS. Every
+ * limit is short, so nothing is waited for; the clock is asserted only so far that a hang
+ * is seen. */
 #include "tests/unit/check.h"
 
 #include "net/dial.h"
 #include "net/stream.h"
 
 #include <arpa/inet.h>
+#include <glib-unix.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <glib-unix.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -17,7 +18,7 @@
 #define SOON 0.3  /* seconds until a deadline, or until a cancel */
 #define HANG 15.0 /* this long only where something did not end */
 
-/* --- a server ------------------------------------------------------------------------------------ */
+/* --- a server --------------------------------------------------------------------------------- */
 
 static X509 *certificate;
 static EVP_PKEY *key;
@@ -51,7 +52,7 @@ static int free_certificate(void **state)
 struct server {
 	void (*play)(struct server *s);
 	int fd;
-	SSL *ssl; /* NULL = clear */
+	SSL *ssl;  /* NULL = clear */
 	bool over; /* read and written atomically: the client is done */
 	pthread_t thread;
 };
@@ -101,14 +102,15 @@ static void accept_tls(struct server *s)
 	(void)SSL_accept(s->ssl);
 }
 
-static int start_tls(struct bz_stream *stream, double seconds, GCancellable *cancel, struct bz_err *err)
+static int start_tls(
+	struct bz_stream *stream, double seconds, GCancellable *cancel, struct bz_err *err)
 {
 	struct bz_dial dial = {.host = "localhost", .pin = digest, .security = BZ_SECURITY_TLS};
 
 	return bz_stream_start_tls(stream, &dial, bz_now() + seconds, cancel, NULL, err);
 }
 
-/* --- cancelling from another thread ------------------------------------------------------------- */
+/* --- cancelling from another thread ----------------------------------------------------------- */
 
 static void *cancel_soon(void *cancel)
 {
@@ -134,7 +136,7 @@ static void stop_end(struct stop *stop)
 	g_object_unref(stop->cancel);
 }
 
-/* --- what servers do ------------------------------------------------------------------------------ */
+/* --- what servers do -------------------------------------------------------------------------- */
 
 static void wait_over(struct server *s)
 {
@@ -206,7 +208,7 @@ static void count(struct server *s)
 	wait_over(s);
 }
 
-/* --- handshake -------------------------------------------------------------------------------------- */
+/* --- handshake -------------------------------------------------------------------------------- */
 
 static void a_dripped_handshake_meets_the_total_deadline(void **state)
 {
@@ -237,7 +239,7 @@ static void a_cancel_ends_a_handshake(void **state)
 	end(&s, &stream);
 }
 
-/* --- reading ----------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static void tickets_without_end_meet_the_deadline(void **state)
 {
@@ -333,7 +335,7 @@ static void a_drip_is_silence_where_somebody_is_in_a_hurry(void **state)
 	end(&s, &stream);
 }
 
-/* --- writing ------------------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 static void write_to_deaf(struct bz_stream *stream, struct bz_err *err)
 {
@@ -399,7 +401,7 @@ static void a_slow_reader_gets_everything(void **state)
 	end(&s, &stream);
 }
 
-/* --- dialling ---------------------------------------------------------------------------------------------- */
+/* --- dialling --------------------------------------------------------------------------------- */
 
 /* A port whose queue of connections is full: the next one gets no answer. fds: what filled it. */
 static uint16_t full_port(int fds[3])

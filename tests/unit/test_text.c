@@ -97,7 +97,8 @@ static void every_code_point_is_harmless(void **state)
 
 static void wide_characters_are_never_split(void **state)
 {
-	g_autofree char *odd = bz_text_fit("日本語", 5, true), *even = bz_text_fit("日本語", 6, true);
+	g_autofree char *odd = bz_text_fit("日本語", 5, true),
+			*even = bz_text_fit("日本語", 6, true);
 	g_autofree char *padded = bz_text_fit("日本", 8, true);
 
 	(void)state;

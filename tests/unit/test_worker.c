@@ -1,4 +1,5 @@
-/* The worker with a backend that does what the test says: one completion a request, cancel, states. */
+/* The worker with a backend that does what the test says: one completion a request,
+ * cancel, states. */
 #include "tests/unit/check.h"
 
 #include "src/paths.h"
@@ -7,7 +8,7 @@
 
 #include <pthread.h>
 
-/* --- the backend: waits where it is told to, fails as it is told to --------------------------------------------- */
+/* --- the backend: waits where it is told to, fails as it is told to --------------------------- */
 
 struct bz_backend {
 	struct bz_store *store;
@@ -16,18 +17,20 @@ struct bz_backend {
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	bool block_refresh;  /* refresh waits until cancelled or released */
+	bool block_refresh; /* refresh waits until cancelled or released */
 	int refreshes, backgrounds, fetches, disconnects;
-	int left;            /* pieces of background work */
-	struct bz_err fail;  /* what refresh fails with; NONE = it works */
+	int left;           /* pieces of background work */
+	struct bz_err fail; /* what refresh fails with; NONE = it works */
 	char password[64];
 } fake = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 static struct bz_backend *create(
 	const struct bz_account *account, struct bz_store *store, struct bz_err *err)
 {
-	struct bz_folder inbox = {.name = (char *)(uintptr_t) "INBOX", .title = (char *)(uintptr_t) "Inbox",
-		.role = BZ_ROLE_INBOX, .selectable = true};
+	struct bz_folder inbox = {.name = (char *)(uintptr_t) "INBOX",
+		.title = (char *)(uintptr_t) "Inbox",
+		.role = BZ_ROLE_INBOX,
+		.selectable = true};
 	struct bz_backend *b;
 
 	(void)account;
@@ -94,7 +97,8 @@ static int fetch(struct bz_backend *b, const struct bz_job *job, const struct bz
 	return 0;
 }
 
-static int background(struct bz_backend *b, const struct bz_job *job, bool *more, struct bz_err *err)
+static int background(
+	struct bz_backend *b, const struct bz_job *job, bool *more, struct bz_err *err)
 {
 	(void)b;
 	(void)job;
@@ -118,7 +122,7 @@ static const struct bz_backend_ops ops = {
 	.background = background,
 };
 
-/* --- the fixture ------------------------------------------------------------------------------------------------- */
+/* --- the fixture ------------------------------------------------------------------------------ */
 
 struct fixture {
 	char *home;
@@ -240,7 +244,7 @@ static void fail_with(enum bz_err_kind kind, enum bz_err_code code)
 	pthread_mutex_unlock(&fake.lock);
 }
 
-/* --- the tests --------------------------------------------------------------------------------------------------- */
+/* --- the tests -------------------------------------------------------------------------------- */
 
 static void open_is_answered_before_the_line(void **state)
 {
@@ -266,7 +270,9 @@ static void every_request_has_one_answer(void **state)
 	int answers[201] = {0};
 
 	for (int i = 1; i <= 200; i++) {
-		(void)submit(f, i % 3 == 0 ? BZ_REQ_FETCH : i % 3 == 1 ? BZ_REQ_LISTING : BZ_REQ_REFRESH);
+		(void)submit(f, i % 3 == 0   ? BZ_REQ_FETCH
+				: i % 3 == 1 ? BZ_REQ_LISTING
+					     : BZ_REQ_REFRESH);
 		if (i % 7 == 0)
 			bz_worker_cancel(f->worker, (uint64_t)i);
 	}
@@ -359,7 +365,8 @@ static void a_refusal_leaves_the_line_up(void **state)
 	struct bz_event *e;
 
 	fail_with(BZ_ERR_STALE, BZ_CODE_NOT_FOUND);
-	(void)submit(f, BZ_REQ_OPEN); /* the refresh behind it is nobody's: what it meets is a note */
+	(void)submit(
+		f, BZ_REQ_OPEN); /* the refresh behind it is nobody's: what it meets is a note */
 	wait_line(f, BZ_LINE_ONLINE);
 	e = next(f, BZ_EVENT_NOTE);
 	assert_string_equal(e->text, "as the test says");
@@ -409,7 +416,8 @@ static void a_lost_line_is_retried_later(void **state)
 	uint64_t id;
 
 	fail_with(BZ_ERR_NET, BZ_CODE_CLOSED);
-	for (int i = 0; i < 3; i++) { /* what the person tries in between makes the wait no longer */
+	for (int i = 0; i < 3;
+		i++) { /* what the person tries in between makes the wait no longer */
 		id = submit(f, BZ_REQ_REFRESH);
 		e = next(f, BZ_EVENT_LINE);
 		assert_int_equal(e->line, BZ_LINE_CONNECTING);
