@@ -47,6 +47,14 @@ void bz_session_close(struct bz_session *s)
 
 /* --- events ----------------------------------------------------------------------------------- */
 
+/* It may hold a folder's name, so it is cleaned like all that comes from a server. */
+static void print_note(const char *text)
+{
+	g_autofree char *clean = bz_text_clean(text, strlen(text), 0);
+
+	fprintf(stderr, "buzon: %s\n", clean);
+}
+
 static void note_event(struct bz_session *s, const struct bz_event *event)
 {
 	switch (event->kind) {
@@ -65,7 +73,7 @@ static void note_event(struct bz_session *s, const struct bz_event *event)
 		s->bytes = MAX(s->bytes, event->bytes);
 		break;
 	case BZ_EVENT_NOTE:
-		fprintf(stderr, "buzon: %s\n", event->text);
+		print_note(event->text);
 		break;
 	default:
 		break;
