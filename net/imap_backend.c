@@ -2,28 +2,13 @@
 #include "net/backends.h"
 #include "net/imap_private.h"
 
-static int put_inbox(struct bz_store *store, struct bz_err *err)
-{
-	struct bz_folder inbox;
-	int known = bz_store_folder_by_name(store, "INBOX", &inbox, err);
-
-	if (known == 0)
-		bz_folder_clear(&inbox);
-	if (known != 1)
-		return known;
-	inbox = (struct bz_folder){.name = (char *)(uintptr_t) "INBOX",
-		.title = (char *)(uintptr_t) "Inbox",
-		.role = BZ_ROLE_INBOX,
-		.selectable = true};
-	return bz_store_folder_put(store, &inbox, err);
-}
-
 static struct bz_backend *create(
 	const struct bz_account *account, struct bz_store *store, struct bz_err *err)
 {
 	struct bz_backend *b;
+	uint32_t inbox;
 
-	if (put_inbox(store, err) != 0)
+	if (bz_store_folder_ensure(store, "INBOX", "Inbox", BZ_ROLE_INBOX, 0, &inbox, err) != 0)
 		return NULL;
 	b = g_new0(struct bz_backend, 1);
 	b->account = account;

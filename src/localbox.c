@@ -637,27 +637,14 @@ struct bz_backend {
 static struct bz_backend *file_create(
 	const struct bz_account *account, struct bz_store *store, struct bz_err *err)
 {
-	struct bz_folder folder = {.name = (char *)(uintptr_t) "FILE",
-		.title = account->id,
-		.role = BZ_ROLE_INBOX,
-		.selectable = true,
-		.uidvalidity = 1};
-	struct bz_folder old;
 	struct bz_backend *b;
-	int known = bz_store_folder_by_name(store, "FILE", &old, err);
+	uint32_t folder;
 
-	if (known < 0)
-		return NULL;
-	if (known == 0) {
-		folder.exists = old.exists;
-		folder.unseen = old.unseen;
-		bz_folder_clear(&old);
-	}
-	if (bz_store_folder_put(store, &folder, err) != 0)
+	if (bz_store_folder_ensure(store, "FILE", account->id, BZ_ROLE_INBOX, 1, &folder, err) != 0)
 		return NULL;
 	b = g_new0(struct bz_backend, 1);
 	b->store = store;
-	b->box = bz_localbox_new(store, account->mbox, folder.id, false);
+	b->box = bz_localbox_new(store, account->mbox, folder, false);
 	return b;
 }
 

@@ -487,6 +487,29 @@ int bz_store_folder_put(struct bz_store *store, struct bz_folder *folder, struct
 	return rc == SQLITE_ROW ? 0 : -1;
 }
 
+int bz_store_folder_ensure(struct bz_store *store, const char *name, const char *title,
+	enum bz_folder_role role, uint32_t uidvalidity, uint32_t *id, struct bz_err *err)
+{
+	struct bz_folder folder;
+	int rc = bz_store_folder_by_name(store, name, &folder, err);
+
+	if (rc == 1) {
+		folder = (struct bz_folder){.name = g_strdup(name),
+			.title = g_strdup(title),
+			.role = role,
+			.selectable = true,
+			.uidvalidity = uidvalidity};
+		rc = bz_store_folder_put(store, &folder, err);
+		if (rc != 0)
+			bz_folder_clear(&folder);
+	}
+	if (rc != 0)
+		return -1;
+	*id = folder.id;
+	bz_folder_clear(&folder);
+	return 0;
+}
+
 GPtrArray *bz_store_folders(struct bz_store *store, struct bz_err *err)
 {
 	sqlite3_stmt *stmt = bz_store_stmt(store, STMT_FOLDER_ALL, err);

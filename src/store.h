@@ -34,6 +34,10 @@ void bz_store_rollback(struct bz_store *store);
 /* Insert or update by name; folder->id is set. A changed uidvalidity (both non-zero) drops the
  * folder's rows. */
 int bz_store_folder_put(struct bz_store *store, struct bz_folder *folder, struct bz_err *err);
+/* The folder of that name as it is known, or a new one of these particulars: *id. For what exists
+ * without a server having said so. */
+int bz_store_folder_ensure(struct bz_store *store, const char *name, const char *title,
+	enum bz_folder_role role, uint32_t uidvalidity, uint32_t *id, struct bz_err *err);
 /* All, in order of first insertion with Inbox first; GPtrArray of struct bz_folder *, caller's. */
 GPtrArray *bz_store_folders(struct bz_store *store, struct bz_err *err);
 /* By name or by id into *out (cleared by the caller with bz_folder_clear); 0 found, 1

@@ -179,6 +179,15 @@ class Home:
         return done
 
 
+def call(home, protocol):
+    """The command that talks to the account's server."""
+    return home.run("list", "Casa") if protocol == "imap" else home.run("fetch", "Casa")
+
+
+def died(done):
+    return done.returncode < 0 or done.returncode in (134, 139) or b"Sanitizer" in done.stderr
+
+
 # --- servers that behave, to be bent -------------------------------------------------------------
 
 HEADER = "From: Eva <eva@example.org>\r\nSubject: letter %d\r\nDate: Mon, 2 Nov 2020 10:00:00 +0000\r\n\r\n"

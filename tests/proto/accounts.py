@@ -16,16 +16,8 @@ sys.dont_write_bytecode = True
 import dovecot  # noqa: E402
 from dovecot import Dovecot, Message, Missing  # noqa: E402
 from fake import Home  # noqa: E402
-
-number = 0
-
-
-def test(name, ok, more=""):
-    global number
-    number += 1
-    print(f"{'ok' if ok else 'not ok'} {number} - {name}", flush=True)
-    if not ok:
-        print("\n".join(f"# {line}" for line in str(more)[:3000].split("\n")), flush=True)
+import tap  # noqa: E402
+from tap import test  # noqa: E402
 
 
 def letter(i, extra=b""):
@@ -232,7 +224,7 @@ def main():
     with Dovecot(mail={"ana": mail()}, rawlog=True) as server:
         check_pop(server)
     check_batches()
-    print(f"1..{number}")
+    tap.done()
 
 
 if __name__ == "__main__":

@@ -16,18 +16,11 @@ sys.path.insert(0, str(HERE.parent / "lib"))
 sys.dont_write_bytecode = True
 from dovecot import Dovecot, Message, Missing  # noqa: E402
 from fake import Home  # noqa: E402
+import tap  # noqa: E402
+from tap import test  # noqa: E402
 
 ROUNDS = 12
 FLAGS = {"\\Seen": "seen", "\\Flagged": "flagged", "\\Answered": "answered", "\\Draft": "draft"}
-number = 0
-
-
-def test(name, ok, more=""):
-    global number
-    number += 1
-    print(f"{'ok' if ok else 'not ok'} {number} - {name}", flush=True)
-    if not ok:
-        print("\n".join(f"# {line}" for line in str(more)[:2000].split("\n")), flush=True)
 
 
 def letter(i):
@@ -250,7 +243,7 @@ def main():
         check_emptied(server, home)
         check_anew(server, home)
         check_names(server, home)
-    print(f"1..{number}")
+    tap.done()
 
 
 if __name__ == "__main__":

@@ -17,17 +17,10 @@ sys.path.insert(0, str(HERE.parent / "lib"))
 sys.dont_write_bytecode = True
 import dovecot  # noqa: E402
 from fake import Certificates, Fake, Home, imap, pop  # noqa: E402
+import tap  # noqa: E402
+from tap import test  # noqa: E402
 
 PATIENCE = 20  # seconds after which something hangs
-number = 0
-
-
-def test(name, ok, more=""):
-    global number
-    number += 1
-    print(f"{'ok' if ok else 'not ok'} {number} - {name}", flush=True)
-    if not ok:
-        print(f"# {more!r}"[:2000], flush=True)
 
 
 def drip(line, text=b"* OK x"):
@@ -137,7 +130,7 @@ def main():
             check("imap", where, certs)
         for where in ("banner", "handshake", "PASS", "UIDL", "RETR"):
             check("pop", where, certs)
-    print(f"1..{number}")
+    tap.done()
 
 
 if __name__ == "__main__":

@@ -13,26 +13,11 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
 sys.dont_write_bytecode = True
 import dovecot  # noqa: E402
-from fake import PASSWORD, Certificates, Fake, Home, imap, imap_row, pop  # noqa: E402
+from fake import Certificates, Fake, Home, PASSWORD, call, died, imap, imap_row, pop  # noqa: E402
+import tap  # noqa: E402
+from tap import test  # noqa: E402
 
 SECRET = PASSWORD.encode()
-number = 0
-
-
-def test(name, ok, more=""):
-    global number
-    number += 1
-    print(f"{'ok' if ok else 'not ok'} {number} - {name}", flush=True)
-    if not ok and more:
-        print("\n".join(f"# {line}" for line in str(more).split("\n")), flush=True)
-
-
-def call(home, protocol):
-    return home.run("list", "Casa") if protocol == "imap" else home.run("fetch", "Casa")
-
-
-def died(done):
-    return done.returncode < 0 or done.returncode in (134, 139) or b"Sanitizer" in done.stderr
 
 
 # --- C12 to C15, C17, C19: what a logged-in server may send --------------------------------------
@@ -445,7 +430,7 @@ def run(*checks):
         certs = Certificates(folder)
         for check in checks:
             check(*(certs,)[:check.__code__.co_argcount])
-    print(f"1..{number}")
+    tap.done()
 
 
 if __name__ == "__main__":

@@ -11,17 +11,10 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
 sys.dont_write_bytecode = True
 from fake import HEADER, PASSWORD, Fake, Home, pop  # noqa: E402
+import tap  # noqa: E402
+from tap import test  # noqa: E402
 
 SECRET = PASSWORD.encode()
-number = 0
-
-
-def test(name, ok, more=""):
-    global number
-    number += 1
-    print(f"{'ok' if ok else 'not ok'} {number} - {name}", flush=True)
-    if not ok:
-        print("\n".join(f"# {line}" for line in str(more)[:2000].split("\n")), flush=True)
 
 
 def stored(home):
@@ -260,7 +253,7 @@ def main():
     check_two_at_once()
     check_injection()
     check_capabilities()
-    print(f"1..{number}")
+    tap.done()
 
 
 if __name__ == "__main__":

@@ -12,26 +12,11 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
 sys.dont_write_bytecode = True
 import dovecot  # noqa: E402
-from fake import PASSWORD, Certificates, Fake, Home, imap, pop  # noqa: E402
+from fake import Certificates, Fake, Home, PASSWORD, call, died, imap, pop  # noqa: E402
+import tap  # noqa: E402
+from tap import test  # noqa: E402
 
 SECRET = PASSWORD.encode()
-number = 0
-
-
-def test(name, ok, more=""):
-    global number
-    number += 1
-    print(f"{'ok' if ok else 'not ok'} {number} - {name}", flush=True)
-    if not ok and more:
-        print("\n".join(f"# {line}" for line in str(more)[:3000].split("\n")), flush=True)
-
-
-def call(home, protocol):
-    return home.run("list", "Casa") if protocol == "imap" else home.run("fetch", "Casa")
-
-
-def died(done):
-    return done.returncode < 0 or done.returncode in (134, 139) or b"Sanitizer" in done.stderr
 
 
 # --- C1: certificates ----------------------------------------------------------------------------
@@ -254,7 +239,7 @@ def main():
         check_stripped(certs)
         check_preauth(certs)
         check_planted(certs)
-    print(f"1..{number}")
+    tap.done()
 
 
 if __name__ == "__main__":
