@@ -421,6 +421,29 @@ def check_secrets(certs):
              done.returncode == 78 and b"chmod" in done.stderr, done)
 
 
+def check_folders():
+    """What another program left where buzon keeps its things."""
+    with Fake(imap()) as server, Home("imap", server.port) as home:
+        store = home.path / ".local/share/buzon"
+        store.mkdir(parents=True)
+        store.chmod(0o777)
+        (store / "casa").mkdir()
+        (store / "casa").chmod(0o777)
+        done = home.run("list", "Casa")
+        test("C42 a folder of the account that others could write to is closed to them",
+             done.returncode == 0 and (store / "casa").stat().st_mode & 0o077 == 0, done)
+    for name in (".cache/buzon/casa/cache.db", ".local/share/buzon/casa/state.db"):
+        with Fake(imap()) as server, Home("imap", server.port) as home:
+            precious, link = home.path / "precious", home.path / name
+            precious.write_bytes(b"not ours")
+            link.parent.mkdir(parents=True)
+            link.symlink_to(precious)
+            done = home.run("list", "Casa")
+            test(f"C42 {link.name} as a link to another file: a sentence, and that file is whole",
+                 done.returncode in (73, 74) and precious.read_bytes() == b"not ours"
+                 and name.encode() in done.stderr, done)
+
+
 def run(*checks):
     """Each check is given the certificates, where it wants them."""
     if dovecot.find_program("openssl") is None:
@@ -434,4 +457,5 @@ def run(*checks):
 
 
 if __name__ == "__main__":
-    run(check_cuts, check_reset, check_odd, check_arguments, check_login, check_secrets)
+    run(check_cuts, check_reset, check_odd, check_arguments, check_login, check_secrets,
+        check_folders)
