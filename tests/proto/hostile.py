@@ -29,7 +29,9 @@ def measured(home, *argv):
     return done, done.usage.ru_utime + done.usage.ru_stime, done.usage.ru_maxrss / 1024
 
 
-SANITIZED = "ASAN_OPTIONS" in os.environ or "TSAN_OPTIONS" in os.environ
+# A sanitizer keeps what was freed: memory tells nothing of ours then.
+SANITIZED = any(mark in pathlib.Path(os.environ["BUZON"]).read_bytes()
+                for mark in (b"__asan_init", b"__tsan_init"))
 
 
 def imap_with(before, **more):
