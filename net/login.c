@@ -48,9 +48,8 @@ int bz_login_check(const char *user, const char *password, struct bz_err *err)
 	if (can_be_sent(user) && can_be_sent(password))
 		return 0;
 	return bz_err_set(err, BZ_ERR_AUTH, BZ_CODE_NO_PASSWORD,
-		_("The user name or the password holds a line end, is empty or is longer than 4096 "
-		  "bytes; "
-		  "nothing was sent."));
+		_("The user name or the password holds a line end, is empty or is longer than "
+		  "4096 bytes; nothing was sent."));
 }
 
 char *bz_login_plain(const char *user, const char *password)

@@ -256,8 +256,7 @@ static int read_uidls(
 	if (rc == 1)
 		return bz_err_server(err, BZ_ERR_UNSUPPORTED, BZ_CODE_NONE, line, -1,
 			_("%s cannot tell its messages apart (UIDL), so they would be downloaded "
-			  "twice. "
-			  "Nothing was downloaded."),
+			  "twice. Nothing was downloaded."),
 			bz_stream_host(c->stream));
 	if (rc != 0)
 		return -1;

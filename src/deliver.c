@@ -17,8 +17,7 @@ static int io_error(struct bz_err *err, const char *path)
 
 	return bz_err_set(err, BZ_ERR_LOCAL, full ? BZ_CODE_DISK_FULL : BZ_CODE_IO,
 		full ? _("This computer's disk is full: %s. What was stored is safe; the rest "
-			 "stays on the "
-			 "server.")
+			 "stays on the server.")
 		     : _("Cannot write %s. What was stored is safe; the rest stays on the server."),
 		path);
 }

@@ -348,8 +348,8 @@ static void read_local(struct bz_reading *r, const struct section *s, struct bz_
 		if (k != NULL && !g_strv_contains(kept, k->value))
 			bz_problem_add(r, k->line,
 				_("\"leave-on-server = %s\" is not possible yet: this version "
-				  "never deletes"
-				  " anything on the server; write: leave-on-server = forever"),
+				  "never deletes anything on the server; write: leave-on-server "
+				  "= forever"),
 				k->value);
 		return;
 	}

@@ -36,8 +36,8 @@ static void draw_words(const struct password *p, const struct ui_rect *r, int *y
 static void draw_advice(const struct ui_rect *r, int *y)
 {
 	GPtrArray *lines = ui_draw_wrap(_("Most often a letter is wrong, the user must be the "
-					  "whole address, or the provider "
-					  "asks for an \"app password\" made for mail programs."),
+					  "whole address, or the provider asks for an \"app "
+					  "password\" made for mail programs."),
 		r->w - 4);
 
 	for (guint i = 0; i < lines->len && *y < r->y + r->h - 3; i++)

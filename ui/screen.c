@@ -44,8 +44,7 @@ static int no_screen(const char *term)
 {
 	fprintf(stderr,
 		_("buzon: this terminal (TERM=%s) cannot show a full screen. `buzon list` and "
-		  "`buzon show` "
-		  "print plain lines.\n"),
+		  "`buzon show` print plain lines.\n"),
 		term != NULL ? term : "");
 	return EX_USAGE;
 }

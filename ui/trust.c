@@ -91,11 +91,9 @@ static void add_reason(struct page *p, const struct trust *t)
 	switch (c->why) {
 	case BZ_CODE_CERT_CHANGED:
 		add(p,
-			_("  The certificate of %s is not the one you trusted for this account. It "
-			  "may "
-			  "have been renewed; it is also what you would see if someone were "
-			  "pretending to be "
-			  "your server."),
+			_("  The certificate of %s is not the one you trusted for this account. "
+			  "It may have been renewed; it is also what you would see if someone "
+			  "were pretending to be your server."),
 			c->host);
 		break;
 	case BZ_CODE_CERT_EXPIRED:
@@ -110,11 +108,9 @@ static void add_reason(struct page *p, const struct trust *t)
 		break;
 	default:
 		add(p,
-			_("  %s showed a certificate that nobody buzon trusts has signed. That is "
-			  "normal for "
-			  "a home or office server that made its own. It is also what you would "
-			  "see if someone "
-			  "were pretending to be your server."),
+			_("  %s showed a certificate that nobody buzon trusts has signed. That "
+			  "is normal for a home or office server that made its own. It is also "
+			  "what you would see if someone were pretending to be your server."),
 			c->host);
 	}
 }
