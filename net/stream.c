@@ -222,17 +222,46 @@ struct bz_stream *bz_stream_from_fd(int fd)
 	return s;
 }
 
-static bool is_loopback(int fd)
+/* 1 = the peer is this computer, 0 = it is not, -1 = it is gone already. */
+static int is_loopback(int fd)
 {
 	struct sockaddr_storage peer;
 	socklen_t n = sizeof peer;
 
 	if (getpeername(fd, (struct sockaddr *)&peer, &n) != 0)
-		return false;
+		return -1;
 	if (peer.ss_family == AF_INET)
 		return ntohl(((struct sockaddr_in *)(void *)&peer)->sin_addr.s_addr) >> 24 == 127;
 	return peer.ss_family == AF_INET6 &&
 	       IN6_IS_ADDR_LOOPBACK(&((struct sockaddr_in6 *)(void *)&peer)->sin6_addr);
+}
+
+/* Without TLS for this computer alone. */
+static int check_clear(const struct bz_stream *s, struct bz_err *err)
+{
+	int local = is_loopback(s->fd);
+
+	if (local < 0)
+		return closed(s, err);
+	return local > 0 ? 0
+			 : bz_err_set(err, BZ_ERR_TLS, BZ_CODE_NONE,
+				   _("%s is not this computer: buzon sends no password without "
+				     "TLS."),
+				   s->host);
+}
+
+/* Up to where the protocol's first words are due. */
+static int begin_security(struct bz_stream *s, const struct bz_dial *dial, double deadline,
+	GCancellable *cancel, struct bz_cert *cert, struct bz_err *err)
+{
+	switch (dial->security) {
+	case BZ_SECURITY_TLS:
+		return bz_stream_start_tls(s, dial, deadline, cancel, cert, err);
+	case BZ_SECURITY_NONE:
+		return check_clear(s, err);
+	default:
+		return 0;
+	}
 }
 
 struct bz_stream *bz_stream_dial(const struct bz_dial *dial, double deadline, GCancellable *cancel,
@@ -247,12 +276,7 @@ struct bz_stream *bz_stream_dial(const struct bz_dial *dial, double deadline, GC
 	g_free(s->host);
 	s->host = g_strdup(dial->host);
 	s->hurry = dial->hurry;
-	if (dial->security == BZ_SECURITY_NONE && !is_loopback(fd))
-		bz_err_set(err, BZ_ERR_TLS, BZ_CODE_NONE,
-			_("%s is not this computer: buzon sends no password without TLS."),
-			dial->host);
-	else if (dial->security != BZ_SECURITY_TLS ||
-		 bz_stream_start_tls(s, dial, deadline, cancel, cert, err) == 0)
+	if (begin_security(s, dial, deadline, cancel, cert, err) == 0)
 		return s;
 	bz_stream_close(&s);
 	return NULL;

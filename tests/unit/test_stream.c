@@ -453,6 +453,47 @@ static void a_cancel_ends_dialling(void **state)
 	close_all(fds);
 }
 
+/* Resets every connection as soon as it is there, until the listener is shut down. */
+static void *reset_all(void *listener)
+{
+	struct linger now = {.l_onoff = 1};
+	int fd;
+
+	while ((fd = accept(*(int *)listener, NULL, NULL)) >= 0) {
+		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+		close(fd);
+	}
+	return NULL;
+}
+
+/* Whether the peer was this computer cannot be asked any more: no matter of TLS. */
+static void a_reset_at_once_is_a_closed_line(void **state)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	socklen_t n = sizeof a;
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct bz_dial dial = {.host = "127.0.0.1", .security = BZ_SECURITY_NONE};
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(bind(listener, (struct sockaddr *)&a, sizeof a), 0);
+	assert_int_equal(listen(listener, 8), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&a, &n), 0);
+	dial.port = ntohs(a.sin_port);
+	assert_int_equal(pthread_create(&thread, NULL, reset_all, &listener), 0);
+	for (int i = 0; i < 300; i++) {
+		struct bz_err err = {0};
+		struct bz_stream *stream = bz_stream_dial(&dial, bz_now() + HANG, NULL, NULL, &err);
+
+		if (stream == NULL)
+			assert_int_equal(err.kind, BZ_ERR_NET);
+		bz_stream_close(&stream);
+	}
+	(void)shutdown(listener, SHUT_RDWR);
+	pthread_join(thread, NULL);
+	close(listener);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -468,6 +509,7 @@ int main(void)
 		cmocka_unit_test(a_slow_reader_gets_everything),
 		cmocka_unit_test(dialling_a_black_hole_meets_the_deadline),
 		cmocka_unit_test(a_cancel_ends_dialling),
+		cmocka_unit_test(a_reset_at_once_is_a_closed_line),
 	};
 
 	signal(SIGPIPE, SIG_IGN); /* the servers' own */
