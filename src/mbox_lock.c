@@ -77,17 +77,49 @@ static bool is_stale(const char *path)
 	return time(NULL) - st.st_mtime > STALE_SECONDS;
 }
 
-/* 0 made, 1 somebody holds it, -1 cannot be made here (a folder we may not write: go without). */
-static int make_dotlock(const char *path)
+static void write_owner(int fd)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	char text[32];
 
-	if (fd < 0)
-		return errno == EEXIST ? 1 : -1;
 	g_snprintf(text, sizeof text, "%ld\n", (long)getpid());
 	if (write(fd, text, strlen(text)) < 0)
 		errno = 0; /* the file itself is the lock */
+}
+
+/* A file without a name that is given one when its owner stands in it: a kill in between leaves no
+ * lock that nobody can tell dead from alive. -1 with errno, EEXIST too. */
+static int link_dotlock(const char *path)
+{
+	g_autofree char *dir = g_path_get_dirname(path);
+	int fd = open(dir, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
+	char name[40];
+	int rc, saved;
+
+	if (fd < 0)
+		return -1;
+	write_owner(fd);
+	g_snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+	rc = linkat(AT_FDCWD, name, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return rc;
+}
+
+/* 0 made, 1 somebody holds it, -1 cannot be made here (a folder we may not write: go without). */
+static int make_dotlock(const char *path)
+{
+	int fd;
+
+	if (link_dotlock(path) == 0)
+		return 0;
+	if (errno == EEXIST)
+		return 1;
+	/* a file system without nameless files */
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return errno == EEXIST ? 1 : -1;
+	write_owner(fd);
 	close(fd);
 	return 0;
 }

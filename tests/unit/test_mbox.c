@@ -144,6 +144,39 @@ static void a_second_lock_waits_and_says_so(void **state)
 	check_remove_dir(dir);
 }
 
+/* Killed at any time, a program leaves no lock whose owner cannot be told. */
+static void a_dotlock_names_its_owner_from_the_first(void **state)
+{
+	g_autofree char *dir = check_temp_dir();
+	g_autofree char *path = g_build_filename(dir, "mbox", NULL);
+	g_autofree char *dot = g_strconcat(path, ".lock", NULL);
+	int seen = 0;
+	pid_t child = fork();
+
+	(void)state;
+	for (; child == 0;) {
+		struct bz_mbox_lock *lock = bz_mbox_lock_open(path, true, 500, NULL, NULL);
+
+		bz_mbox_lock_close(&lock);
+	}
+	while (seen < 5000) {
+		char text[32];
+		int fd = open(dot, O_RDONLY);
+		ssize_t n = fd >= 0 ? read(fd, text, sizeof text) : -1;
+
+		if (fd >= 0) {
+			seen++;
+			close(fd);
+			if (n <= 0)
+				break;
+		}
+	}
+	(void)kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	check_remove_dir(dir);
+	assert_int_equal(seen, 5000);
+}
+
 static void a_dead_owners_dotlock_is_removed(void **state)
 {
 	g_autofree char *dir = check_temp_dir();
@@ -286,6 +319,7 @@ int main(void)
 		cmocka_unit_test(a_status_line_is_no_part_of_the_identity),
 		cmocka_unit_test(messages_at_the_edge_of_a_piece_are_found),
 		cmocka_unit_test(a_second_lock_waits_and_says_so),
+		cmocka_unit_test(a_dotlock_names_its_owner_from_the_first),
 		cmocka_unit_test(a_dead_owners_dotlock_is_removed),
 		cmocka_unit_test(a_dotlock_of_another_host_is_waited_for),
 		cmocka_unit_test(a_symlink_is_refused),
