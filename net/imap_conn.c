@@ -103,11 +103,6 @@ unsigned imap_caps(const struct imap_conn *c)
 	return c->caps;
 }
 
-void imap_forget_caps(struct imap_conn *c)
-{
-	c->caps = 0;
-}
-
 static void note_caps(struct imap_conn *c, const struct imap_resp *r)
 {
 	if (r->kind == IMAP_CAPABILITY)

@@ -32,7 +32,6 @@ struct imap_on {
 struct imap_conn *imap_conn_new(struct bz_stream *stream);
 void imap_conn_free(struct imap_conn *conn);
 unsigned imap_caps(const struct imap_conn *conn);
-void imap_forget_caps(struct imap_conn *conn);
 
 /* Told of every untagged response, once and before the commands that wait; one watcher, NULL =
  * none. */

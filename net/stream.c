@@ -28,8 +28,7 @@ struct bz_stream {
 	uint64_t budget, used;
 	double hurried;      /* since when somebody is in a hurry; 0 = nobody */
 	uint64_t hurried_in; /* what had come by then */
-	bool wrote;          /* since the last wait: the next one is a turn */
-	struct bz_stream_stats stats;
+	uint64_t in;         /* bytes that came, above TLS */
 };
 
 double bz_now(void)
@@ -88,12 +87,11 @@ static bool must_hurry(struct bz_stream *s, double now)
 	}
 	if (s->hurried <= 0) {
 		s->hurried = now;
-		s->hurried_in = s->stats.in;
+		s->hurried_in = s->in;
 	}
 	took = now - s->hurried;
 	return now - MAX(s->hurried, s->last_in) >= s->hurry.patience ||
-	       (took >= s->hurry.patience &&
-		       (double)(s->stats.in - s->hurried_in) < took * HURRY_RATE);
+	       (took >= s->hurry.patience && (double)(s->in - s->hurried_in) < took * HURRY_RATE);
 }
 
 static int wait_for(struct bz_stream *s, short events, struct bz_err *err)
@@ -217,7 +215,6 @@ struct bz_stream *bz_stream_from_fd(int fd)
 	s->fd = fd;
 	s->cancel_fd = -1;
 	s->host = g_strdup("localhost");
-	s->wrote = true; /* the greeting is waited for */
 	s->last_in = bz_now();
 	return s;
 }
@@ -368,15 +365,12 @@ ssize_t bz_stream_read(struct bz_stream *s, void *buf, size_t n, struct bz_err *
 		return bz_err_set(err, BZ_ERR_CANCELLED, BZ_CODE_NONE, _("Stopped."));
 	if (s->deadline > 0 && bz_now() >= s->deadline) /* also where bytes never stop coming */
 		return timed_out(s, bz_now(), err);
-	if (s->wrote)
-		s->stats.turns++;
-	s->wrote = false;
 	while (k == 0)
 		k = s->ssl != NULL ? read_tls(s, buf, n, err) : read_clear(s, buf, n, err);
 	if (k < 0)
 		return -1;
 	s->last_in = bz_now();
-	s->stats.in += (uint64_t)k;
+	s->in += (uint64_t)k;
 	s->used += (uint64_t)k;
 	if (s->budget > 0 && s->used > s->budget)
 		return bz_err_set(err, BZ_ERR_LIMIT, BZ_CODE_NONE,
@@ -414,24 +408,12 @@ int bz_stream_write(struct bz_stream *s, const void *buf, size_t n, struct bz_er
 			break;
 		at += k;
 		n -= (size_t)k;
-		s->stats.out += (uint64_t)k;
 	}
 	s->hurry = hurry;
-	s->wrote = true;
 	return n == 0 ? 0 : -1;
 }
 
 const char *bz_stream_host(const struct bz_stream *s)
 {
 	return s->host;
-}
-
-bool bz_stream_is_tls(const struct bz_stream *s)
-{
-	return s->ssl != NULL;
-}
-
-void bz_stream_get_stats(const struct bz_stream *s, struct bz_stream_stats *stats)
-{
-	*stats = s->stats;
 }

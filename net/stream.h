@@ -62,12 +62,5 @@ ssize_t bz_stream_read(struct bz_stream *stream, void *buf, size_t n, struct bz_
 int bz_stream_write(struct bz_stream *stream, const void *buf, size_t n, struct bz_err *err);
 /* The server's name, for sentences. Borrowed. */
 const char *bz_stream_host(const struct bz_stream *stream);
-bool bz_stream_is_tls(const struct bz_stream *stream);
-
-struct bz_stream_stats {
-	uint64_t in, out; /* plain bytes, above TLS */
-	uint32_t turns; /* times we had to wait for the server after writing, or for its greeting */
-};
-void bz_stream_get_stats(const struct bz_stream *stream, struct bz_stream_stats *stats);
 
 #endif

@@ -48,11 +48,6 @@ void bz_lang_init(const char *lang)
 	textdomain("buzon");
 }
 
-const char *bz_lang_current(void)
-{
-	return current;
-}
-
 char *bz_lang_size(uint64_t bytes)
 {
 	char *size = g_format_size(bytes);

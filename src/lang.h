@@ -12,9 +12,6 @@
  * LANG). Before any thread starts; may be called again when buzonrc names another. */
 void bz_lang_init(const char *lang);
 
-/* "en" or "es". */
-const char *bz_lang_current(void);
-
 /* "577 bytes", "6.4 kB", with the decimal mark of the language; the caller frees. */
 char *bz_lang_size(uint64_t bytes);
 

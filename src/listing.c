@@ -33,11 +33,6 @@ void bz_listing_free(struct bz_listing *listing)
 	g_free(listing);
 }
 
-uint32_t bz_listing_folder(const struct bz_listing *listing)
-{
-	return listing->folder;
-}
-
 uint32_t bz_listing_size(const struct bz_listing *listing)
 {
 	return listing->exists;

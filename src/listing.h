@@ -30,7 +30,6 @@ struct bz_listing;
 struct bz_listing *bz_listing_new(uint32_t folder, GArray *ids, uint32_t exists);
 void bz_listing_free(struct bz_listing *listing);
 
-uint32_t bz_listing_folder(const struct bz_listing *listing);
 /* Positions in all, holes included. */
 uint32_t bz_listing_size(const struct bz_listing *listing);
 /* Are there positions whose rows are not known yet? */

@@ -80,17 +80,6 @@ void bz_message_unref(struct bz_message *message)
 	g_free(message);
 }
 
-const char *bz_message_header(const struct bz_message *message, const char *name)
-{
-	for (guint i = 0; i < message->headers->len; i++) {
-		const struct bz_header *h = g_ptr_array_index(message->headers, i);
-
-		if (g_ascii_strcasecmp(h->name, name) == 0)
-			return h->value;
-	}
-	return NULL;
-}
-
 /* RFC 2046 5.1.4: of the forms of one text, one is shown. */
 static void choose_alternative(GPtrArray *parts, uint16_t group)
 {

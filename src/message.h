@@ -68,9 +68,6 @@ struct bz_message *bz_message_new(void);
 struct bz_message *bz_message_ref(struct bz_message *message);
 void bz_message_unref(struct bz_message *message);
 
-/* First header of that name (case ignored), or NULL. Borrowed. */
-const char *bz_message_header(const struct bz_message *message, const char *name);
-
 /* Which parts the reader shows and which count as attachments: sets BZ_PART_TEXT and
  * BZ_PART_ATTACHMENT on every part by the rules of UX section 14 (plain preferred unless a stub).
  * Called by bz_mime_parse; IMAP calls it after BODYSTRUCTURE to know what to fetch. */

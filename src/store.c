@@ -89,7 +89,6 @@ static const char *const sql[STMT_COUNT_] = {
 	[STMT_INTENT_CLEAR] = "DELETE FROM intent",
 	[STMT_INTENT_ITEMS_CLEAR] = "DELETE FROM intent_item",
 	[STMT_LOCAL_INSERT] = "INSERT INTO local(digest, flags) VALUES(?,?)",
-	[STMT_LOCAL_BY_DIGEST] = "SELECT uid, digest, flags FROM local WHERE digest=? ORDER BY uid",
 	[STMT_LOCAL_ALL] = "SELECT uid, digest, flags FROM local ORDER BY uid",
 	[STMT_LOCAL_FLAGS] = "UPDATE local SET flags=? WHERE uid=?",
 };

@@ -142,9 +142,6 @@ int bz_store_intent_get(struct bz_store *store, struct bz_intent *out, struct bz
  * may be less than the whole batch. */
 int bz_store_intent_done(struct bz_store *store, const struct bz_intent *intent, size_t n,
 	int64_t now, uint32_t *uids, struct bz_err *err);
-/* Local rows with this digest, oldest uid first, into GArray of struct bz_local (appended). */
-int bz_store_local_by_digest(
-	struct bz_store *store, const uint8_t digest[32], GArray *out, struct bz_err *err);
 /* All local rows, uid ascending, appended to out (struct bz_local). */
 int bz_store_local_all(struct bz_store *store, GArray *out, struct bz_err *err);
 /* A message found in the mbox that no download brought (another program's): a new local uid. */

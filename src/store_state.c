@@ -298,17 +298,6 @@ static int collect_local(
 	return rc == SQLITE_DONE ? 0 : bz_store_fail(store->state, err);
 }
 
-int bz_store_local_by_digest(
-	struct bz_store *store, const uint8_t digest[32], GArray *out, struct bz_err *err)
-{
-	sqlite3_stmt *stmt = bz_store_stmt(store, STMT_LOCAL_BY_DIGEST, err);
-
-	if (stmt == NULL)
-		return -1;
-	sqlite3_bind_blob(stmt, 1, digest, 32, SQLITE_STATIC);
-	return collect_local(store, stmt, out, err);
-}
-
 int bz_store_local_all(struct bz_store *store, GArray *out, struct bz_err *err)
 {
 	sqlite3_stmt *stmt = bz_store_stmt(store, STMT_LOCAL_ALL, err);
