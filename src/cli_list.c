@@ -162,6 +162,32 @@ static const char *wire_name(const struct bz_session *s, const struct bz_folder 
 	return s->account->protocol == BZ_PROTOCOL_FILE ? "FILE" : "INBOX";
 }
 
+/* As many rows as wanted, from the server if it can be reached: what is kept here comes back even
+ * when *err says that it cannot. NULL when nothing can be read. */
+static struct bz_listing *get_rows(
+	const struct bz_cli *cli, struct bz_session *s, const char *name, struct bz_err *err)
+{
+	struct bz_err kept_err = {0};
+	struct bz_listing *listing;
+	uint32_t limit = (uint32_t)cli->limit;
+	int rc;
+
+	s->line_err = (struct bz_err){0};
+	rc = bz_session_refresh(s, name, limit > 0 ? limit : WINDOW, err);
+	listing = wait_rows(s, name, limit, rc == 0, &kept_err);
+	if (listing == NULL)
+		*err = kept_err;
+	else if (rc == 0)
+		*err = s->line_err;
+	return listing;
+}
+
+/* A server may end a session that another device's changes have overtaken. */
+static bool is_worth_another_try(const struct bz_err *err)
+{
+	return err->kind == BZ_ERR_NET && err->code == BZ_CODE_CLOSED;
+}
+
 /* The folder's rows, as new as can be had. What is kept here is printed even when the server cannot
  * be reached; the exit code says so. */
 static int list_folder(const struct bz_cli *cli, struct bz_session *s, const char *title)
@@ -169,19 +195,20 @@ static int list_folder(const struct bz_cli *cli, struct bz_session *s, const cha
 	struct bz_folder folder = {.role = BZ_ROLE_INBOX};
 	struct bz_err err = {0}, print_err = {0};
 	struct bz_listing *listing;
-	int rc = 0;
 
 	if (title != NULL && bz_session_folder(s, title, &folder, &err) != 0)
 		return bz_session_fail(s, &err);
-	rc = bz_session_refresh(
-		s, wire_name(s, &folder), cli->limit > 0 ? (uint32_t)cli->limit : WINDOW, &err);
-	listing = wait_rows(s, wire_name(s, &folder), (uint32_t)cli->limit, rc == 0, &print_err);
-	if (listing != NULL && print_listing(cli, s, &folder, listing, &print_err) == 0 &&
-		rc == 0 && s->line_err.kind != BZ_ERR_NONE)
-		rc = (err = s->line_err, -1);
+	listing = get_rows(cli, s, wire_name(s, &folder), &err);
+	if (is_worth_another_try(&err)) {
+		bz_listing_free(listing);
+		err = (struct bz_err){0};
+		listing = get_rows(cli, s, wire_name(s, &folder), &err);
+	}
+	if (listing != NULL)
+		(void)print_listing(cli, s, &folder, listing, &print_err);
 	bz_folder_clear(&folder);
 	bz_listing_free(listing);
-	if (rc != 0)
+	if (err.kind != BZ_ERR_NONE)
 		return bz_session_fail(s, &err);
 	return print_err.kind == BZ_ERR_NONE ? EX_OK : bz_session_fail(s, &print_err);
 }

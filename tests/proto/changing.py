@@ -113,7 +113,7 @@ def check_random(seed, layout):
                 stop.set()
                 thread.join()
                 if during.returncode != 0:
-                    bad.append((round, "during", during))
+                    bad.append((round, "during", during.returncode, during.stderr))
             done = home.run("list", "Casa", "--json")
             got, order = listed(done)
             want = device.state()

@@ -233,6 +233,22 @@ def check_reset():
             test(f"C17 {protocol}: a reset at {command}", done.returncode == 75 and done.stderr != b"", done)
 
 
+def check_another_try():
+    """A server that ends the session in the middle, once: buzon's list asks once more."""
+    left = [1]
+
+    def answer(line, tag, words):
+        if "FETCH" not in words or left[0] == 0:
+            return False
+        left[0] -= 1
+        line.reset()
+        raise EOFError
+    with Fake(imap(answer=answer)) as server, Home("imap", server.port) as home:
+        done = home.run("list", "Casa")
+    test("a session that the server ended is begun again, once", done.returncode == 0
+         and done.stdout.count(b"letter") == 3 and len(server.lines) == 2, done)
+
+
 GREETINGS = ["+ hi\r\n", "* 3 EXISTS\r\n", "* LIST () NIL x\r\n", "* \r\n", "\r\n", "* FLAGS ()\r\n", "B1 OK x\r\n",
              "* 1 FETCH (UID 1)\r\n", "HTTP/1.1 302 Found\r\n\r\n"]
 ODD = ["* 0 EXPUNGE\r\n" * 9, "* 99 EXPUNGE\r\n" * 9, "* 4294967295 EXPUNGE\r\n", "*  4294967299 EXISTS\r\n",
@@ -459,5 +475,5 @@ def run(*checks):
 
 
 if __name__ == "__main__":
-    run(check_cuts, check_reset, check_odd, check_arguments, check_login, check_secrets,
+    run(check_cuts, check_reset, check_another_try, check_odd, check_arguments, check_login, check_secrets,
         check_folders)
