@@ -66,7 +66,7 @@ static struct bz_backend *create(
 	b->store = store;
 	b->folder = folder;
 	b->lock = -1;
-	b->box = bz_localbox_new(store, account->mbox, folder, true);
+	b->box = bz_localbox_new(store, account->mbox, folder, "INBOX");
 	b->todo = g_array_new(FALSE, TRUE, sizeof(struct pop_item));
 	b->body = g_byte_array_new();
 	return b;
@@ -130,8 +130,6 @@ static int recover(struct bz_backend *b, const struct bz_job *job, struct bz_err
 
 static int choose_new(struct bz_backend *b, const GArray *items, struct bz_err *err)
 {
-	g_autofree const char **uidls = g_new0(const char *, items->len + 1);
-
 	b->bytes = b->bytes_total = 0;
 	for (guint i = 0; i < items->len; i++) {
 		const struct pop_item *item = &g_array_index(items, struct pop_item, i);
@@ -139,14 +137,12 @@ static int choose_new(struct bz_backend *b, const GArray *items, struct bz_err *
 
 		if (known < 0)
 			return -1;
-		uidls[i] = item->uidl;
 		if (known == 1)
 			continue;
 		g_array_append_val(b->todo, *item);
 		b->bytes_total += item->size;
 	}
-	return bz_store_ledger_listed(
-		b->store, uidls, items->len, g_get_real_time() / G_USEC_PER_SEC, err);
+	return 0;
 }
 
 static void tell_refused(const struct bz_backend *b, const struct bz_job *job)
@@ -365,7 +361,7 @@ static int store_batch(
 
 	if (batch->len == 0)
 		return 0;
-	if (bz_deliver(b->store, b->account->mbox, items, batch->len,
+	if (bz_deliver(b->store, b->account->mbox, "INBOX", items, batch->len,
 		    g_get_real_time() / G_USEC_PER_SEC, NULL, err) != 0 ||
 		put_rows(b, job, batch, err) != 0)
 		return -1;

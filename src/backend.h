@@ -20,7 +20,9 @@
 enum bz_cap {
 	BZ_CAP_REMOTE = 1 << 0, /* has a line that can be up or down */
 	BZ_CAP_LIVE = 1 << 1,   /* folders are the server's (IMAP); else downloads (POP) */
-	BZ_CAP_FLAGS = 1 << 2   /* set_flags works */
+	BZ_CAP_FLAGS = 1 << 2,  /* set_flags works */
+	BZ_CAP_MOVE = 1 << 3,   /* move, copy, delete for ever */
+	BZ_CAP_FOLDERS = 1 << 4 /* folders can be made, renamed and deleted */
 };
 
 /* What a backend may tell while it works; the worker's, thread of the call. Arguments are borrowed
@@ -34,6 +36,11 @@ struct bz_report {
 	/* Download progress; 0,0,0,0 = over. */
 	void (*progress)(
 		void *me, uint32_t done, uint32_t total, uint64_t bytes, uint64_t bytes_total);
+	/* What the server holds now: messages and bytes (POP3 STAT). */
+	void (*space)(void *me, uint32_t count, uint64_t bytes);
+	/* Copies would go from the server for the first time ever: n of them, that many bytes. They
+	 * stay until the person agrees (agree below). */
+	void (*removals)(void *me, uint32_t n, uint64_t bytes);
 	/* A sentence for the person (translated) that is no failure of this request. */
 	void (*note)(void *me, const char *text);
 	/* Is a request of the person waiting? Asked between pieces of background work. */
@@ -99,6 +106,33 @@ struct bz_backend_ops {
 		size_t n, unsigned add, unsigned remove, struct bz_err *);
 	/* One piece (<= 200 ms) of what refresh left over; *more says whether to come again. */
 	int (*background)(struct bz_backend *, const struct bz_job *, bool *more, struct bz_err *);
+
+	/* Move, or with copy add, n messages of one folder to the folder of that wire name. moved
+	 * (NULL allowed): a struct bz_moved for each, appended. Once each, killed at any moment. */
+	int (*move)(struct bz_backend *, const struct bz_job *, const struct bz_msgref *refs,
+		size_t n, const char *target, bool copy, GArray *moved, struct bz_err *);
+	/* Delete n messages of one folder for ever. */
+	int (*expunge)(struct bz_backend *, const struct bz_job *, const struct bz_msgref *refs,
+		size_t n, struct bz_err *);
+	/* title: UTF-8, '/' between levels. delete_folder takes its messages with it. */
+	int (*create_folder)(
+		struct bz_backend *, const struct bz_job *, const char *title, struct bz_err *);
+	int (*rename_folder)(struct bz_backend *, const struct bz_job *, const char *name,
+		const char *title, struct bz_err *);
+	int (*delete_folder)(
+		struct bz_backend *, const struct bz_job *, const char *name, struct bz_err *);
+
+	/* Local mail alone. One piece each, as look; progress is told.
+	 * compact: give back the space of what was removed in a folder (NULL = all). */
+	int (*compact)(struct bz_backend *, const struct bz_job *, const char *name, bool *more,
+		struct bz_err *);
+	/* The messages of an mbox or Maildir at path, once each, into the folder of that title. */
+	int (*import)(struct bz_backend *, const struct bz_job *, const char *path,
+		const char *title, bool *more, struct bz_err *);
+	/* What the server has: struct bz_copy appended, newest first; no line. */
+	int (*copies)(struct bz_backend *, const struct bz_job *, GArray *copies, struct bz_err *);
+	/* The person's answer to report->removals, kept. */
+	int (*agree)(struct bz_backend *, const struct bz_job *, bool yes, struct bz_err *);
 };
 
 #endif

@@ -217,7 +217,7 @@ int bz_deliver_recover(struct bz_store *store, const char *mbox, bool *changed,
 
 struct batch {
 	struct bz_store *store;
-	const char *mbox;
+	const char *mbox, *folder;
 	int fd;
 	bool fresh; /* the file was empty: its folder's entry must become durable too */
 	struct bz_intent intent;
@@ -287,6 +287,7 @@ static int prepare(struct batch *b, const struct bz_deliver_item *items, size_t 
 		return io_error(err, b->mbox);
 	b->fresh = st.st_size == 0;
 	b->intent.mbox = g_strdup(b->mbox);
+	b->intent.folder = g_strdup(b->folder);
 	b->intent.dev = (uint64_t)st.st_dev;
 	b->intent.ino = (uint64_t)st.st_ino;
 	b->intent.start = st.st_size;
@@ -360,11 +361,12 @@ static int store_batch(
 	return 0;
 }
 
-int bz_deliver(struct bz_store *store, const char *mbox, struct bz_deliver_item *items, size_t n,
-	int64_t now, GCancellable *cancel, struct bz_err *err)
+int bz_deliver(struct bz_store *store, const char *mbox, const char *folder,
+	struct bz_deliver_item *items, size_t n, int64_t now, GCancellable *cancel,
+	struct bz_err *err)
 {
 	struct bz_mbox_lock *lock = bz_mbox_lock_open(mbox, true, LOCK_MS, cancel, err);
-	struct batch b = {.store = store, .mbox = mbox};
+	struct batch b = {.store = store, .mbox = mbox, .folder = folder};
 	int rc;
 
 	if (lock == NULL)

@@ -24,7 +24,8 @@ int bz_deliver_recover(struct bz_store *store, const char *mbox, bool *changed,
 
 /* Steps 3 to 6 for a batch. All or nothing: on failure the mbox is cut back and nothing is in the
  * ledger. UIDLs that another buzon stored meanwhile are left out (their uid stays 0). */
-int bz_deliver(struct bz_store *store, const char *mbox, struct bz_deliver_item *items, size_t n,
-	int64_t now, GCancellable *cancel, struct bz_err *err);
+int bz_deliver(struct bz_store *store, const char *mbox, const char *folder,
+	struct bz_deliver_item *items, size_t n, int64_t now, GCancellable *cancel,
+	struct bz_err *err);
 
 #endif

@@ -22,27 +22,27 @@ struct bz_localbox {
 	struct bz_store *store;
 	char *path;
 	uint32_t folder;
-	bool identified;
-	int spool; /* standard input's copy, or -1 */
+	char *name; /* of the folder whose local messages these are; NULL: any uids */
+	int spool;  /* standard input's copy, or -1 */
 	/* the scan that is under way */
 	bool scanning;
 	bool tail_only;      /* an appended tail: rows are newer than all known */
 	int64_t start, end;  /* what is still to be looked at */
 	char stamp[96];      /* of the file when the scan began */
-	GHashTable *unbound; /* digest -> GArray of uids, ascending (identified only) */
+	GHashTable *unbound; /* digest -> GArray of uids, ascending (where it has a name) */
 	uint32_t next_uid;
 	uint32_t known, unseen;
 };
 
 struct bz_localbox *bz_localbox_new(
-	struct bz_store *store, const char *path, uint32_t folder, bool identified)
+	struct bz_store *store, const char *path, uint32_t folder, const char *name)
 {
 	struct bz_localbox *box = g_new0(struct bz_localbox, 1);
 
 	box->store = store;
 	box->path = g_strdup(path);
 	box->folder = folder;
-	box->identified = identified;
+	box->name = g_strdup(name);
 	box->spool = -1;
 	return box;
 }
@@ -55,6 +55,7 @@ void bz_localbox_free(struct bz_localbox *box)
 		close(box->spool);
 	g_clear_pointer(&box->unbound, g_hash_table_unref);
 	g_free(box->path);
+	g_free(box->name);
 	g_free(box);
 }
 
@@ -153,7 +154,7 @@ static void note_unbound(GHashTable *unbound, const struct bz_local *local)
 static int load_unbound(struct bz_localbox *box, struct bz_err *err)
 {
 	GArray *all = g_array_new(FALSE, FALSE, sizeof(struct bz_local));
-	int rc = bz_store_local_all(box->store, all, err);
+	int rc = bz_store_local_all(box->store, box->name, all, err);
 
 	g_clear_pointer(&box->unbound, g_hash_table_unref);
 	box->unbound = g_hash_table_new_full(g_bytes_hash, g_bytes_equal,
@@ -179,15 +180,15 @@ static int bind_local(struct bz_localbox *box, struct bz_summary *row, struct bz
 		g_array_set_size(list, list->len - 1);
 		return 0;
 	}
-	return bz_store_local_adopt(
-		box->store, row->digest, row->flags & BZ_FLAGS_REMOTE, &row->uid, err);
+	return bz_store_local_adopt(box->store, box->name, row->digest,
+		row->flags & BZ_FLAGS_REMOTE, row->flags & BZ_FLAGS_REMOTE, &row->uid, err);
 }
 
 static int identify(struct bz_localbox *box, int fd, struct bz_summary *row, struct bz_err *err)
 {
 	GBytes *bytes;
 
-	if (!box->identified) {
+	if (box->name == NULL) {
 		row->uid = box->next_uid++;
 		return 0;
 	}
@@ -396,7 +397,7 @@ static bool newest_is_in_place(const struct bz_localbox *box, int fd)
 		return false;
 	bytes = bz_mbox_read(fd, row.offset, row.length, NULL);
 	same = bytes != NULL &&
-	       (box->identified ? same_digest(&row, bytes) : same_header(&row, bytes));
+	       (box->name != NULL ? same_digest(&row, bytes) : same_header(&row, bytes));
 	if (bytes != NULL)
 		g_bytes_unref(bytes);
 	bz_summary_clear(&row);
@@ -434,7 +435,7 @@ static int begin_scan(struct bz_localbox *box, const struct bz_job *job, int fd,
 	box->start = box->tail_only ? box->start : 0;
 	box->end = st->st_size;
 	box->scanning = true;
-	if (box->identified && load_unbound(box, err) != 0)
+	if (box->name != NULL && load_unbound(box, err) != 0)
 		return -1;
 	if (box->tail_only) {
 		if (bz_store_count(box->store, box->folder, &box->known, &box->unseen, err) != 0)
@@ -462,7 +463,7 @@ static int drop_bound(struct bz_localbox *box, struct bz_err *err)
 	gpointer list;
 	int rc;
 
-	if (!box->identified || !box->tail_only)
+	if (box->name == NULL || !box->tail_only)
 		return 0;
 	uids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
 	taken = g_hash_table_new(NULL, NULL);
@@ -494,7 +495,7 @@ static int start(struct bz_localbox *box, const struct bz_job *job, int fd, cons
 	memcpy(box->stamp, stamp, sizeof stamp);
 	if (begin_scan(box, job, fd, st, old, err) != 0 || drop_bound(box, err) != 0)
 		return -1;
-	if (!box->identified && !box->tail_only && !bz_mbox_probe(fd))
+	if (box->name == NULL && !box->tail_only && !bz_mbox_probe(fd))
 		return put_single(box, job, fd, st, err);
 	return 0;
 }
@@ -588,7 +589,7 @@ static GBytes *read_row(struct bz_localbox *box, const struct bz_summary *row, s
 
 	if (fd < 0)
 		return NULL;
-	if (row->offset == 0 && !box->identified && !bz_mbox_probe(fd)) {
+	if (row->offset == 0 && box->name == NULL && !bz_mbox_probe(fd)) {
 		bytes = read_single(fd, st.st_size, err);
 	} else {
 		bytes = bz_mbox_read(fd, row->offset, row->length, err);
@@ -610,7 +611,7 @@ int bz_localbox_fetch(struct bz_localbox *box, const struct bz_job *job,
 			      : bz_err_set(err, BZ_ERR_STALE, BZ_CODE_NOT_FOUND,
 					_("This message is no longer there."));
 	bytes = read_row(box, &row, err);
-	if (bytes != NULL && box->identified && !same_digest(&row, bytes)) {
+	if (bytes != NULL && box->name != NULL && !same_digest(&row, bytes)) {
 		g_clear_pointer(&bytes, g_bytes_unref);
 		bz_err_set(err, BZ_ERR_STALE, BZ_CODE_NONE,
 			_("Another program changed the mail file; it is read again."));
@@ -644,7 +645,7 @@ static struct bz_backend *file_create(
 		return NULL;
 	b = g_new0(struct bz_backend, 1);
 	b->store = store;
-	b->box = bz_localbox_new(store, account->mbox, folder, false);
+	b->box = bz_localbox_new(store, account->mbox, folder, NULL);
 	return b;
 }
 

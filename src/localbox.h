@@ -12,9 +12,10 @@ extern const struct bz_backend_ops bz_file_backend;
 
 struct bz_localbox; /* one mbox file and its rows */
 
-/* identified: rows are bound to local uids of state.db by digest (POP); else any unique uid. */
+/* name: rows are bound by digest to the local uids that state.db has for the folder of that wire
+ * name (POP); NULL: any unique uid. */
 struct bz_localbox *bz_localbox_new(
-	struct bz_store *store, const char *path, uint32_t folder, bool identified);
+	struct bz_store *store, const char *path, uint32_t folder, const char *name);
 void bz_localbox_free(struct bz_localbox *box);
 
 /* Look at the file, one piece of about 50 ms; *more = come again. Nothing is read when its stamp is

@@ -52,6 +52,7 @@ struct bz_message *bz_message_new(void)
 	message->subject = g_strdup("");
 	message->message_id = g_strdup("");
 	message->date = INT64_MIN;
+	message->server_until = INT64_MIN;
 	g_atomic_ref_count_init(&message->refs);
 	return message;
 }

@@ -26,3 +26,12 @@ void bz_summary_clear(struct bz_summary *summary)
 	g_free(summary->message_id);
 	memset(summary, 0, sizeof *summary);
 }
+
+void bz_copy_clear(void *me)
+{
+	struct bz_copy *copy = me;
+
+	g_free(copy->from);
+	g_free(copy->subject);
+	memset(copy, 0, sizeof *copy);
+}

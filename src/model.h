@@ -16,6 +16,7 @@ enum bz_flag {
 	/* facts about the message, never sent to a server */
 	BZ_FLAG_ATTACH = 1 << 8,     /* has an attachment worth an @ */
 	BZ_FLAG_INCOMPLETE = 1 << 9, /* a fragment kept after a crash */
+	BZ_FLAG_LEFT = 1 << 10,      /* POP: on the server only; opening it downloads it */
 	BZ_FLAGS_REMOTE = 0xff
 };
 
@@ -77,5 +78,29 @@ struct bz_summary {
 };
 /* Frees the strings, zeroes the struct. */
 void bz_summary_clear(struct bz_summary *summary);
+
+/* A message that has another place now: what undo needs. */
+struct bz_moved {
+	struct bz_msgref from, to;
+};
+
+/* One message on a POP3 server, as of the last listing. */
+enum bz_copy_fate {
+	BZ_COPY_STAYS,         /* leave-on-server = forever */
+	BZ_COPY_GOES,          /* at .until */
+	BZ_COPY_UNTIL_DELETED, /* once it is deleted here for ever */
+	BZ_COPY_DUE,           /* at the next session; or waits for the person's agreement */
+	BZ_COPY_LEFT,          /* not downloaded: larger than max-size */
+	BZ_COPY_NEW            /* not downloaded yet */
+};
+struct bz_copy {
+	uint32_t uid; /* local; 0 = none */
+	uint64_t size;
+	int64_t stored; /* seconds UTC; 0 = not stored */
+	int64_t until;  /* seconds UTC; BZ_COPY_GOES */
+	enum bz_copy_fate fate;
+	char *from, *subject; /* "" = unknown; not cleaned */
+};
+void bz_copy_clear(void *copy); /* GArray clear function */
 
 #endif

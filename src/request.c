@@ -21,6 +21,8 @@ void bz_request_free(struct bz_request *request)
 	if (request == NULL)
 		return;
 	g_free(request->folder);
+	g_free(request->title);
+	g_free(request->path);
 	if (request->refs != NULL)
 		g_array_unref(request->refs);
 	bz_secret_free(request->secret);
@@ -35,6 +37,10 @@ void bz_event_free(struct bz_event *event)
 	bz_listing_free(event->listing);
 	bz_message_unref(event->message);
 	bz_doc_unref(event->doc);
+	if (event->moved != NULL)
+		g_array_unref(event->moved);
+	if (event->copies != NULL)
+		g_array_unref(event->copies);
 	bz_change_free(event->change);
 	g_free(event->cert);
 	g_free(event->text);

@@ -9,6 +9,13 @@
 #include <stdint.h>
 
 enum bz_protocol { BZ_PROTOCOL_IMAP, BZ_PROTOCOL_POP, BZ_PROTOCOL_FILE };
+/* How long a POP server's copies stay once they are stored here. */
+enum bz_leave {
+	BZ_LEAVE_FOREVER,
+	BZ_LEAVE_DAYS,
+	BZ_LEAVE_UNTIL_DELETED, /* until deleted here for ever */
+	BZ_LEAVE_NONE
+};
 enum bz_security { BZ_SECURITY_TLS, BZ_SECURITY_STARTTLS, BZ_SECURITY_NONE };
 
 /* One [account "NAME"] section, immutable after loading. Strings owned; NULL = not given. */
@@ -25,7 +32,14 @@ struct bz_account {
 	char *password;         /* in locked memory (secret.h); NULL = command or ask */
 	char *password_command; /* raw value, split by g_shell_parse_argv */
 	char *tls_ca_file;      /* absolute path */
-	char *mbox; /* POP: absolute path of the Inbox mbox (defaulted); FILE: the file */
+	char *mbox;           /* POP: absolute path of the Inbox mbox (defaulted); FILE: the file */
+	unsigned check_every; /* seconds between looks for new mail by itself; 0 = off */
+	/* POP */
+	enum bz_leave leave; /* leave-on-server */
+	unsigned leave_days; /* BZ_LEAVE_DAYS: > 0 */
+	bool leave_given;    /* it stands in buzonrc: a program without a screen may remove */
+	bool newest_first;   /* fetch-order = newest */
+	uint64_t max_size;   /* bytes; larger messages stay on the server; 0 = no limit */
 };
 
 enum bz_glyphs { BZ_GLYPHS_AUTO, BZ_GLYPHS_UNICODE, BZ_GLYPHS_ASCII };

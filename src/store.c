@@ -32,6 +32,8 @@ static const char cache_schema[] =
 #define FOLDER_COLUMNS                                                                             \
 	"id, name, title, delimiter, role, selectable, uidvalidity, uidnext, total, unseen"
 
+#define LEDGER_COLUMNS "uidl, local_uid, size, state, first_seen, missing_since, due_since, headkey"
+
 static const char *const sql[STMT_COUNT_] = {
 	[STMT_FOLDER_INSERT] =
 		"INSERT INTO folder(name, title, delimiter, role, selectable, uidvalidity, uidnext,"
@@ -76,21 +78,39 @@ static const char *const sql[STMT_COUNT_] = {
 	[STMT_PIN_GET] = "SELECT sha256 FROM pin WHERE host=? AND port=?",
 	[STMT_PIN_SET] = "INSERT INTO pin(host, port, sha256) VALUES(?,?,?)"
 			 " ON CONFLICT(host, port) DO UPDATE SET sha256=excluded.sha256",
+	[STMT_META_GET] = "SELECT value FROM meta WHERE key=?",
+	[STMT_META_SET] = "INSERT INTO meta(key, value) VALUES(?,?)"
+			  " ON CONFLICT(key) DO UPDATE SET value=excluded.value",
 	[STMT_LEDGER_HAS] = "SELECT 1 FROM ledger WHERE uidl=?",
-	[STMT_LEDGER_LISTED] = "UPDATE ledger SET last_listed=? WHERE uidl=?",
-	[STMT_LEDGER_INSERT] =
-		"INSERT INTO ledger(uidl, local_uid, size, state, first_seen, last_listed)"
-		" VALUES(?,?,?,0,?,?)",
-	[STMT_INTENT_INSERT] = "INSERT INTO intent(id, mbox, dev, ino, start) VALUES(1,?,?,?,?)",
-	[STMT_INTENT_ITEM] =
-		"INSERT INTO intent_item(n, uidl, off, len, digest, size) VALUES(?,?,?,?,?,?)",
-	[STMT_INTENT_GET] = "SELECT mbox, dev, ino, start FROM intent",
-	[STMT_INTENT_ITEMS] = "SELECT uidl, off, len, digest, size FROM intent_item ORDER BY n",
+	[STMT_LEDGER_GET] = "SELECT " LEDGER_COLUMNS " FROM ledger WHERE uidl=?",
+	[STMT_LEDGER_BY_LOCAL] = "SELECT " LEDGER_COLUMNS " FROM ledger WHERE local_uid=?",
+	[STMT_LEDGER_EACH] = "SELECT " LEDGER_COLUMNS " FROM ledger",
+	[STMT_LEDGER_PUT] =
+		"INSERT OR REPLACE INTO ledger(" LEDGER_COLUMNS ") VALUES(?,?,?,?,?,?,?,?)",
+	[STMT_LEDGER_REBIND] = "UPDATE OR REPLACE ledger SET uidl=?2, missing_since=0"
+			       " WHERE uidl=?1",
+	[STMT_LEDGER_PRUNE] = "DELETE FROM ledger WHERE missing_since > 0 AND missing_since < ?",
+	[STMT_LEDGER_MOVED] = "UPDATE ledger SET local_uid=?2 WHERE local_uid=?1",
+	[STMT_INTENT_INSERT] = "INSERT INTO intent(id, kind, mbox, folder, dev, ino, start)"
+			       " VALUES(1,?,?,?,?,?,?)",
+	[STMT_INTENT_ITEM] = "INSERT INTO intent_item(n, uidl, off, len, digest, size, source,"
+			     " flags, headkey) VALUES(?,?,?,?,?,?,?,?,?)",
+	[STMT_INTENT_GET] = "SELECT kind, mbox, folder, dev, ino, start FROM intent",
+	[STMT_INTENT_ITEMS] = "SELECT uidl, off, len, digest, size, source, flags, headkey"
+			      " FROM intent_item ORDER BY n",
 	[STMT_INTENT_CLEAR] = "DELETE FROM intent",
 	[STMT_INTENT_ITEMS_CLEAR] = "DELETE FROM intent_item",
-	[STMT_LOCAL_INSERT] = "INSERT INTO local(digest, flags) VALUES(?,?)",
-	[STMT_LOCAL_ALL] = "SELECT uid, digest, flags FROM local ORDER BY uid",
+	[STMT_LOCAL_INSERT] =
+		"INSERT INTO local(folder, digest, flags, in_file, state) VALUES(?,?,?,?,?)",
+	[STMT_LOCAL_ALL] = "SELECT uid, digest, flags, in_file, state FROM local WHERE folder=?"
+			   " ORDER BY uid",
+	[STMT_LOCAL_GET] = "SELECT uid, digest, flags, in_file, state, folder FROM local"
+			   " WHERE uid=?",
 	[STMT_LOCAL_FLAGS] = "UPDATE local SET flags=? WHERE uid=?",
+	[STMT_LOCAL_IN_FILE] = "UPDATE local SET in_file=? WHERE uid=?",
+	[STMT_LOCAL_STATE] = "UPDATE local SET state=? WHERE uid=?",
+	[STMT_LOCAL_FORGET] = "DELETE FROM local WHERE uid=?",
+	[STMT_LOCAL_RENAME] = "UPDATE local SET folder=?2 WHERE folder=?1",
 };
 
 int bz_store_fail(sqlite3 *db, struct bz_err *err)
@@ -306,10 +326,13 @@ static sqlite3 *open_state(const char *path, struct bz_err *err)
 	if (version == 0 &&
 		make_schema(db, bz_store_state_schema, BZ_STORE_STATE_VERSION, err) == 0)
 		return db;
+	if (version == 1 &&
+		make_schema(db, bz_store_state_from_1, BZ_STORE_STATE_VERSION, err) == 0)
+		return db;
 	if (version > BZ_STORE_STATE_VERSION)
 		bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_IO,
 			_("%s was written by a newer buzon; it stays as it is."), path);
-	else if (version != 0)
+	else if (version < 0)
 		bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_IO, _("%s is damaged; it stays as it is."),
 			path);
 	sqlite3_close(db);

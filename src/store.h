@@ -97,57 +97,131 @@ int bz_store_pin_get(struct bz_store *store, const char *host, uint16_t port, ui
 int bz_store_pin_set(struct bz_store *store, const char *host, uint16_t port,
 	const uint8_t sha256[32], struct bz_err *err);
 
-/* --- state.db: local mail, ledger, intent (POP3, DESIGN section 7) ---------------------------- */
+/* A word kept under a key: 0 found (*value is the caller's), 1 none, -1. */
+int bz_store_meta_get(struct bz_store *store, const char *key, char **value, struct bz_err *err);
+int bz_store_meta_set(
+	struct bz_store *store, const char *key, const char *value, struct bz_err *err);
 
-enum bz_ledger_state { BZ_LEDGER_STORED, BZ_LEDGER_DISCARDED, BZ_LEDGER_GONE };
+/* Group changes of state.db: one durable commit for all between the two. keep false rolls back and
+ * returns -1. Nothing happens where there is no state.db. */
+int bz_store_state_begin(struct bz_store *store, struct bz_err *err);
+int bz_store_state_end(struct bz_store *store, bool keep, struct bz_err *err);
 
-struct bz_local { /* identity of a local message; uid never reused */
+/* --- state.db: local messages (store_local.c; DESIGN section 7) ------------------------------- */
+
+enum bz_local_state {
+	BZ_LOCAL_HERE,
+	BZ_LOCAL_REMOVED, /* moved away or deleted; its bytes wait for the next compaction */
+	BZ_LOCAL_MARKED   /* the same, and the file says so to other programs (X-Status: D) */
+};
+
+struct bz_local { /* identity of a local message; uid never reused, one row of numbers for all
+		     folders */
 	uint32_t uid;
 	uint8_t digest[32];
-	unsigned flags; /* the durable ones */
+	unsigned flags;   /* the durable ones */
+	unsigned in_file; /* as its Status slots had them when last looked at or written */
+	enum bz_local_state state;
+};
+
+/* All of a folder (its wire name), uid ascending, appended to out (struct bz_local). */
+int bz_store_local_all(struct bz_store *store, const char *folder, GArray *out, struct bz_err *err);
+/* 0 found, 1 absent, -1. folder (NULL allowed): its name, the caller's. */
+int bz_store_local_get(struct bz_store *store, uint32_t uid, struct bz_local *out, char **folder,
+	struct bz_err *err);
+/* A message found in the mbox that no download brought (another program's): a new local uid. */
+int bz_store_local_adopt(struct bz_store *store, const char *folder, const uint8_t digest[32],
+	unsigned flags, unsigned in_file, uint32_t *uid, struct bz_err *err);
+int bz_store_local_set_flags(
+	struct bz_store *store, uint32_t uid, unsigned flags, struct bz_err *err);
+int bz_store_local_set_in_file(
+	struct bz_store *store, uint32_t uid, unsigned in_file, struct bz_err *err);
+int bz_store_local_set_state(
+	struct bz_store *store, uint32_t uid, enum bz_local_state state, struct bz_err *err);
+/* Its bytes are in no file any more. */
+int bz_store_local_forget(struct bz_store *store, uint32_t uid, struct bz_err *err);
+/* The folder has another name. */
+int bz_store_local_rename(
+	struct bz_store *store, const char *from, const char *to, struct bz_err *err);
+
+/* --- state.db: what the server has (store_ledger.c; POP3) --------------------------------------
+ */
+
+enum bz_ledger_state {
+	BZ_LEDGER_STORED,
+	BZ_LEDGER_DISCARDED, /* deleted here for ever: the server's copy may go */
+	BZ_LEDGER_GONE,      /* removed from the server by us */
+	BZ_LEDGER_LEFT       /* too big to download unasked: on the server only */
+};
+
+struct bz_ledger {
+	char uidl[71];      /* RFC 1939: 1..70 characters 0x21..0x7E */
+	uint32_t local_uid; /* 0 = none */
+	uint64_t size;      /* as the server listed it */
+	enum bz_ledger_state state;
+	int64_t first_seen;    /* seconds UTC: when this buzon stored it */
+	int64_t missing_since; /* 0 = in the last listing */
+	int64_t due_since;     /* the session that found its time on the server over; 0 = none */
+	uint8_t headkey[32];   /* bz_mbox_headkey; all zero = unknown */
+};
+
+/* Is this UIDL in the ledger (any state)? 1 yes, 0 no, -1. */
+int bz_store_ledger_has(struct bz_store *store, const char *uidl, struct bz_err *err);
+/* 0 found, 1 absent, -1. */
+int bz_store_ledger_get(
+	struct bz_store *store, const char *uidl, struct bz_ledger *out, struct bz_err *err);
+int bz_store_ledger_by_local(
+	struct bz_store *store, uint32_t local_uid, struct bz_ledger *out, struct bz_err *err);
+/* Every row, by UIDL; f returns false to stop. f must not write to the ledger. */
+int bz_store_ledger_each(struct bz_store *store, bool (*f)(void *me, const struct bz_ledger *),
+	void *me, struct bz_err *err);
+/* Insert, or replace by UIDL. */
+int bz_store_ledger_put(struct bz_store *store, const struct bz_ledger *row, struct bz_err *err);
+/* The same message under another UIDL (a server that gave all of them new ones). */
+int bz_store_ledger_rebind(
+	struct bz_store *store, const char *from, const char *to, struct bz_err *err);
+/* Rows that have been missing from the listing since before this are forgotten. */
+int bz_store_ledger_prune(struct bz_store *store, int64_t before, struct bz_err *err);
+
+/* --- state.db: the intent of what is being written (store_ledger.c) ----------------------------
+ */
+
+enum bz_intent_kind {
+	BZ_INTENT_DOWNLOAD, /* items have a uidl */
+	BZ_INTENT_MOVE,     /* items have a source, which goes */
+	BZ_INTENT_COPY      /* a source that stays, or none: an import */
 };
 
 struct bz_intent_item { /* one message about to be appended */
-	char uidl[71];  /* RFC 1939: 1..70 characters 0x21..0x7E */
-	int64_t off;    /* from the start of the mbox */
+	char uidl[71];
+	int64_t off; /* from the start of the mbox */
 	int64_t len;
 	uint8_t digest[32];
-	uint64_t size; /* as the server listed it */
+	uint64_t size;       /* as the server listed it */
+	uint32_t source;     /* local uid, 0 = none */
+	unsigned flags;      /* of the new message */
+	uint8_t headkey[32]; /* download */
 };
 
 struct bz_intent {
+	enum bz_intent_kind kind;
 	char *mbox;
+	char *folder; /* wire name of the mbox's folder */
 	uint64_t dev, ino;
 	int64_t start; /* size of the mbox before the batch */
 	GArray *items; /* struct bz_intent_item */
 };
 void bz_intent_clear(struct bz_intent *intent);
 
-/* Group adoptions and flags of state.db: one durable commit for all between the two. keep false
- * rolls back and returns -1. Nothing happens where there is no state.db. */
-int bz_store_state_begin(struct bz_store *store, struct bz_err *err);
-int bz_store_state_end(struct bz_store *store, bool keep, struct bz_err *err);
-
-/* Is this UIDL in the ledger (any state)? 1 yes, 0 no, -1. */
-int bz_store_ledger_has(struct bz_store *store, const char *uidl, struct bz_err *err);
-/* Note that these UIDLs were listed now (last_listed). */
-int bz_store_ledger_listed(struct bz_store *store, const char *const *uidls, size_t n, int64_t now,
-	struct bz_err *err);
 /* Commit the intent durably, before the first byte of the batch is written. One at a time. */
 int bz_store_intent_put(struct bz_store *store, const struct bz_intent *intent, struct bz_err *err);
 /* 0 an intent is pending (into *out), 1 none, -1. */
 int bz_store_intent_get(struct bz_store *store, struct bz_intent *out, struct bz_err *err);
-/* One transaction: a local and a ledger row for each of the first n items of intent (uids[i] is set
- * to the new local uid, or stays as it was when the UIDL is known already), and the intent goes. n
- * may be less than the whole batch. */
+/* One transaction for the first n items (n may be less than the whole batch), and the intent goes.
+ * A local row for each: uids[i] is set to its uid, or stays as it was when the UIDL is known
+ * already. DOWNLOAD: a ledger row. MOVE: the source becomes BZ_LOCAL_MARKED, and what the ledger
+ * knew of it is known of the new row. */
 int bz_store_intent_done(struct bz_store *store, const struct bz_intent *intent, size_t n,
 	int64_t now, uint32_t *uids, struct bz_err *err);
-/* All local rows, uid ascending, appended to out (struct bz_local). */
-int bz_store_local_all(struct bz_store *store, GArray *out, struct bz_err *err);
-/* A message found in the mbox that no download brought (another program's): a new local uid. */
-int bz_store_local_adopt(struct bz_store *store, const uint8_t digest[32], unsigned flags,
-	uint32_t *uid, struct bz_err *err);
-int bz_store_local_set_flags(
-	struct bz_store *store, uint32_t uid, unsigned flags, struct bz_err *err);
 
 #endif

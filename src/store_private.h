@@ -30,9 +30,16 @@ enum bz_stmt {
 	STMT_CACHE_LAST = STMT_DATA_VERSION,
 	STMT_PIN_GET,
 	STMT_PIN_SET,
+	STMT_META_GET,
+	STMT_META_SET,
 	STMT_LEDGER_HAS,
-	STMT_LEDGER_LISTED,
-	STMT_LEDGER_INSERT,
+	STMT_LEDGER_GET,
+	STMT_LEDGER_BY_LOCAL,
+	STMT_LEDGER_EACH,
+	STMT_LEDGER_PUT,
+	STMT_LEDGER_REBIND,
+	STMT_LEDGER_PRUNE,
+	STMT_LEDGER_MOVED,
 	STMT_INTENT_INSERT,
 	STMT_INTENT_ITEM,
 	STMT_INTENT_GET,
@@ -41,7 +48,12 @@ enum bz_stmt {
 	STMT_INTENT_ITEMS_CLEAR,
 	STMT_LOCAL_INSERT,
 	STMT_LOCAL_ALL,
+	STMT_LOCAL_GET,
 	STMT_LOCAL_FLAGS,
+	STMT_LOCAL_IN_FILE,
+	STMT_LOCAL_STATE,
+	STMT_LOCAL_FORGET,
+	STMT_LOCAL_RENAME,
 	STMT_COUNT_
 };
 
@@ -62,8 +74,15 @@ int bz_store_fail(sqlite3 *db, struct bz_err *err);
 int bz_store_run(struct bz_store *store, sqlite3_stmt *stmt, struct bz_err *err);
 int bz_store_exec(sqlite3 *db, const char *sql, struct bz_err *err);
 
-/* store_state.c */
+/* store_state.c: the schema, and the same from version 1. */
 extern const char bz_store_state_schema[];
-enum { BZ_STORE_STATE_VERSION = 1 };
+extern const char bz_store_state_from_1[];
+enum { BZ_STORE_STATE_VERSION = 2 };
+
+/* Fill a digest from a column; all zero where it is none. */
+void bz_store_read_digest(sqlite3_stmt *stmt, int column, uint8_t digest[32]);
+/* store_local.c: a new row; *uid is set. */
+int bz_store_local_insert(struct bz_store *store, const char *folder, const struct bz_local *local,
+	uint32_t *uid, struct bz_err *err);
 
 #endif

@@ -19,20 +19,45 @@ struct bz_event *bz_worker_event(const struct bz_worker *w, enum bz_event_kind k
 	return event;
 }
 
-/* The one place that answers a request. Takes it. */
+void bz_worker_complete(struct bz_worker *w, struct bz_request *request, const struct bz_err *err,
+	struct bz_event *event)
+{
+	if (event == NULL)
+		event = bz_worker_event(w, BZ_EVENT_DONE);
+	event->request = request->id;
+	event->request_kind = request->kind;
+	if (err != NULL)
+		event->err = *err;
+	bz_mailbag_post(w->bag, event);
+	bz_request_free(request);
+}
+
 static void complete(struct bz_worker *w, struct bz_request *request, const struct bz_err *err,
 	struct bz_listing *listing, struct bz_message *message)
 {
 	struct bz_event *event = bz_worker_event(w, BZ_EVENT_DONE);
 
-	event->request = request->id;
-	event->request_kind = request->kind;
-	if (err != NULL)
-		event->err = *err;
 	event->listing = listing;
 	event->message = message;
-	bz_mailbag_post(w->bag, event);
-	bz_request_free(request);
+	bz_worker_complete(w, request, err, event);
+}
+
+void bz_worker_again(struct bz_worker *w, struct bz_request *request, struct bz_event *event)
+{
+	bool stopped;
+
+	bz_event_free(event);
+	pthread_mutex_lock(&w->lock);
+	stopped = w->stopped || w->quit;
+	if (!stopped)
+		g_queue_push_tail(&w->queue, request);
+	pthread_mutex_unlock(&w->lock);
+	if (stopped) {
+		struct bz_err err;
+
+		bz_err_set(&err, BZ_ERR_CANCELLED, BZ_CODE_NONE, _("Stopped."));
+		bz_worker_complete(w, request, &err, NULL);
+	}
 }
 
 static void on_folders(void *me)
@@ -64,6 +89,26 @@ static void on_progress(
 	bz_mailbag_post(w->bag, event);
 }
 
+static void on_space(void *me, uint32_t count, uint64_t bytes)
+{
+	struct bz_worker *w = me;
+	struct bz_event *event = bz_worker_event(w, BZ_EVENT_SPACE);
+
+	event->done = count;
+	event->bytes = bytes;
+	bz_mailbag_post(w->bag, event);
+}
+
+static void on_removals(void *me, uint32_t n, uint64_t bytes)
+{
+	struct bz_worker *w = me;
+	struct bz_event *event = bz_worker_event(w, BZ_EVENT_REMOVALS);
+
+	event->done = n;
+	event->bytes = bytes;
+	bz_mailbag_post(w->bag, event);
+}
+
 static void on_note(void *me, const char *text)
 {
 	struct bz_worker *w = me;
@@ -90,7 +135,8 @@ static bool is_urgent(const struct bz_worker *w, const struct bz_request *r)
 	bool local_mail = (w->ops->caps & BZ_CAP_LIVE) == 0;
 
 	return r->kind == BZ_REQ_OPEN || r->kind == BZ_REQ_OFFLINE ||
-	       (local_mail && (r->kind == BZ_REQ_FETCH || r->kind == BZ_REQ_FLAGS));
+	       (local_mail && (r->kind == BZ_REQ_FETCH || r->kind == BZ_REQ_FLAGS ||
+				      (r->kind >= BZ_REQ_MOVE && r->kind <= BZ_REQ_FOLDER_DELETE)));
 }
 
 static bool on_urgent(void *me)
@@ -265,7 +311,7 @@ static bool is_supported(const struct bz_worker *w, enum bz_request_kind kind)
 	case BZ_REQ_RENDER:
 		return false;
 	default:
-		return true;
+		return kind < BZ_REQ_MOVE || bz_worker_mail_is_supported(w, kind);
 	}
 }
 
@@ -277,7 +323,8 @@ static bool needs_line(const struct bz_worker *w, enum bz_request_kind kind)
 		return false;
 	if (kind == BZ_REQ_FETCH || kind == BZ_REQ_FLAGS)
 		return (w->ops->caps & BZ_CAP_LIVE) != 0;
-	return kind == BZ_REQ_REFRESH || kind == BZ_REQ_FOLDERS;
+	return kind == BZ_REQ_REFRESH || kind == BZ_REQ_FOLDERS ||
+	       bz_worker_mail_needs_line(w, kind);
 }
 
 static void refuse_offline(struct bz_worker *w, struct bz_request *r)
@@ -339,6 +386,8 @@ static void dispatch(struct bz_worker *w, struct bz_request *r)
 		break;
 	case BZ_REQ_RENDER:
 		break;
+	default:
+		bz_worker_do_mail(w, r);
 	}
 }
 
@@ -529,8 +578,8 @@ struct bz_worker *bz_worker_new(int number, const struct bz_account *account,
 	w->account = account;
 	w->ops = ops;
 	w->bag = bag;
-	w->report = (struct bz_report){
-		w, on_folders, on_rows, on_progress, on_note, on_hurry, on_urgent};
+	w->report = (struct bz_report){w, on_folders, on_rows, on_progress, on_space, on_removals,
+		on_note, on_hurry, on_urgent};
 	if (account->password != NULL)
 		w->password = bz_secret_new(account->password, -1);
 	init_sync(w);

@@ -20,13 +20,25 @@ enum bz_request_kind {
 	BZ_REQ_TRUST,    /* cert + pin: accepted by the person; then reconnects */
 	BZ_REQ_PASSWORD, /* typed by the person: used, kept for the run once it worked */
 	BZ_REQ_OFFLINE,  /* on != 0: drop the line and stay off; else come back */
-	BZ_REQ_RENDER    /* message + width + flags: result doc (render worker only) */
+	BZ_REQ_MOVE,     /* refs + folder (the target) + copy: result moved */
+	BZ_REQ_EXPUNGE,  /* refs: deleted for ever */
+	BZ_REQ_FOLDER_CREATE, /* title */
+	BZ_REQ_FOLDER_RENAME, /* folder + title */
+	BZ_REQ_FOLDER_DELETE, /* folder */
+	BZ_REQ_COMPACT,       /* folder, NULL = all */
+	BZ_REQ_IMPORT,        /* path + title (of the folder) */
+	BZ_REQ_COPIES,        /* result copies */
+	BZ_REQ_AGREE,         /* on: copies may go from the server */
+	BZ_REQ_RENDER         /* message + width + flags: result doc (render worker only) */
 };
 
 struct bz_request {
 	enum bz_request_kind kind;
 	uint64_t id;  /* set by submit */
 	char *folder; /* wire name */
+	char *title;  /* UTF-8, of a folder to be */
+	char *path;
+	bool copy;
 	struct bz_window window;
 	GArray *refs; /* struct bz_msgref */
 	enum bz_fetch fetch;
@@ -58,6 +70,8 @@ enum bz_event_kind {
 	BZ_EVENT_LINE,
 	BZ_EVENT_FOLDERS,
 	BZ_EVENT_ROWS,
+	BZ_EVENT_SPACE,    /* done messages, bytes on the server */
+	BZ_EVENT_REMOVALS, /* done messages, bytes would go from the server: waits for AGREE */
 	BZ_EVENT_PROGRESS, /* done and total 0: nothing is under way any longer */
 	BZ_EVENT_NOTE
 };
@@ -72,6 +86,8 @@ struct bz_event {
 	struct bz_listing *listing;
 	struct bz_message *message;
 	struct bz_doc *doc;
+	GArray *moved;  /* struct bz_moved */
+	GArray *copies; /* struct bz_copy */
 	/* LINE */
 	enum bz_line_state line;
 	int64_t since, retry_at; /* CLOCK_REALTIME seconds; 0 = none */
@@ -80,12 +96,13 @@ struct bz_event {
 	struct bz_change *change;
 	/* PROGRESS */
 	uint32_t done, total;
-	uint64_t bytes, bytes_total;
+	uint64_t bytes, bytes_total; /* SPACE, REMOVALS: done and bytes */
 	/* NOTE */
 	char *text;
 };
 void bz_event_free(struct bz_event *event);
-/* Take listing/message/doc/change out of an event by copying the pointer and setting it to NULL. */
+/* Take listing/message/doc/change/moved/copies out of an event by copying the pointer and setting
+ * it to NULL. */
 
 /* The queue from all workers to one reader: pthread mutex and condition, and an eventfd to poll. */
 struct bz_mailbag;

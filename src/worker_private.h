@@ -48,6 +48,19 @@ struct bz_worker {
 /* An event of this account; the caller fills and posts it. */
 struct bz_event *bz_worker_event(const struct bz_worker *worker, enum bz_event_kind kind);
 
+/* The one place that answers a request; takes both. event: a DONE with the results, or NULL. */
+void bz_worker_complete(struct bz_worker *worker, struct bz_request *request,
+	const struct bz_err *err, struct bz_event *event);
+/* It goes on once what the person asked meanwhile is done; takes both. */
+void bz_worker_again(struct bz_worker *worker, struct bz_request *request, struct bz_event *event);
+
+/* --- worker_mail.c: the worker's thread alone ------------------------------------------------- */
+
+bool bz_worker_mail_is_supported(const struct bz_worker *worker, enum bz_request_kind kind);
+bool bz_worker_mail_needs_line(const struct bz_worker *worker, enum bz_request_kind kind);
+/* BZ_REQ_MOVE to BZ_REQ_AGREE. */
+void bz_worker_do_mail(struct bz_worker *worker, struct bz_request *request);
+
 /* --- worker_line.c: the worker's thread alone ------------------------------------------------- */
 
 bool bz_worker_is_remote(const struct bz_worker *worker);

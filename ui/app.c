@@ -237,6 +237,13 @@ void ui_app_event(struct ui_app *app, struct bz_event *event)
 		a->bytes = event->bytes;
 		a->bytes_total = event->bytes_total;
 		break;
+	case BZ_EVENT_SPACE:
+		a->space_count = event->done;
+		a->space_bytes = event->bytes;
+		break;
+	case BZ_EVENT_REMOVALS:
+	case BZ_EVENT_ROWS:
+		break;
 	case BZ_EVENT_NOTE:
 		ui_say(app, "%s", event->text);
 		break;
@@ -246,8 +253,6 @@ void ui_app_event(struct ui_app *app, struct bz_event *event)
 			event->err.kind == BZ_ERR_UNSUPPORTED ||
 			(event->err.kind == BZ_ERR_NET && a->line == BZ_LINE_CHOICE))
 			ui_say_error(app, a, &event->err);
-		break;
-	case BZ_EVENT_ROWS:
 		break;
 	}
 }

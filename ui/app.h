@@ -38,6 +38,8 @@ struct ui_account {
 	struct bz_cert cert;  /* waits for an answer */
 	uint32_t done, total; /* a download; total 0 = none */
 	uint64_t bytes, bytes_total;
+	uint32_t space_count; /* on the server */
+	uint64_t space_bytes;
 };
 
 struct ui_index {

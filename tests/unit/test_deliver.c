@@ -59,7 +59,7 @@ static void deliver(struct fixture *f, int from, int to)
 
 	for (int i = from; i <= to; i++)
 		items[i - from] = item_of(i);
-	if (bz_deliver(f->store, f->mbox, items, (size_t)(to - from + 1), 1604397600, NULL, &err) !=
+	if (bz_deliver(f->store, f->mbox, "INBOX", items, (size_t)(to - from + 1), 1604397600, NULL, &err) !=
 		0)
 		fail_msg("%s", err.text);
 	for (int i = from; i <= to; i++)
@@ -82,7 +82,7 @@ static guint locals(struct fixture *f)
 	GArray *all = g_array_new(FALSE, FALSE, sizeof(struct bz_local));
 	guint n;
 
-	assert_int_equal(bz_store_local_all(f->store, all, NULL), 0);
+	assert_int_equal(bz_store_local_all(f->store, "INBOX", all, NULL), 0);
 	n = all->len;
 	g_array_unref(all);
 	return n;
@@ -104,7 +104,7 @@ static void nothing_comes_twice(void **state)
  * present end. */
 static void make_intent(struct fixture *f, int from, int to, GByteArray *bytes)
 {
-	struct bz_intent intent = {.mbox = f->mbox};
+	struct bz_intent intent = {.mbox = f->mbox, .folder = (char[]){"INBOX"}};
 	struct stat st;
 
 	assert_int_equal(stat(f->mbox, &st), 0);
@@ -258,14 +258,14 @@ static void a_full_disk_leaves_the_mbox_as_it_was(void **state)
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
 	tight.rlim_max = old.rlim_max;
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
-	assert_int_equal(bz_deliver(f->store, f->mbox, items, 2, 1604397600, NULL, &err), -1);
+	assert_int_equal(bz_deliver(f->store, f->mbox, "INBOX", items, 2, 1604397600, NULL, &err), -1);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
 	assert_int_equal(err.code, BZ_CODE_DISK_FULL);
 	assert_int_equal(stat(f->mbox, &after), 0);
 	assert_int_equal(before.st_size, after.st_size);
 	assert_int_equal(bz_store_intent_get(f->store, &intent, NULL), 1);
 	assert_int_equal(bz_store_ledger_has(f->store, "uid-2", NULL), 0);
-	assert_int_equal(bz_deliver(f->store, f->mbox, items, 2, 1604397600, NULL, &err), 0);
+	assert_int_equal(bz_deliver(f->store, f->mbox, "INBOX", items, 2, 1604397600, NULL, &err), 0);
 	assert_int_equal(count_messages(f->mbox), 3);
 	for (int i = 0; i < 2; i++)
 		g_bytes_unref(items[i].message);
@@ -279,7 +279,7 @@ static void a_uidl_listed_twice_is_one_message(void **state)
 	struct bz_err err = {0};
 	bool changed;
 
-	if (bz_deliver(f->store, f->mbox, items, 3, 1604397600, NULL, &err) != 0)
+	if (bz_deliver(f->store, f->mbox, "INBOX", items, 3, 1604397600, NULL, &err) != 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(count_messages(f->mbox), 2);
 	assert_int_equal(locals(f), 2);

@@ -47,7 +47,7 @@ static int setup(void **state)
 	assert_non_null(f->store);
 	assert_int_equal(bz_store_folder_put(f->store, &folder, NULL), 0);
 	f->folder = folder.id;
-	f->box = bz_localbox_new(f->store, f->mbox, f->folder, true);
+	f->box = bz_localbox_new(f->store, f->mbox, f->folder, "INBOX");
 	f->report = (struct bz_report){.me = f, .rows = on_rows, .folders = on_folders};
 	*state = f;
 	return 0;
@@ -130,7 +130,7 @@ static guint locals(struct fixture *f)
 	GArray *all = g_array_new(FALSE, FALSE, sizeof(struct bz_local));
 	guint n;
 
-	assert_int_equal(bz_store_local_all(f->store, all, NULL), 0);
+	assert_int_equal(bz_store_local_all(f->store, "INBOX", all, NULL), 0);
 	n = all->len;
 	g_array_unref(all);
 	return n;

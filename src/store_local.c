@@ -1,0 +1,133 @@
+/* state.db: local messages, their flags, and in which folder they are. */
+#include "src/store_private.h"
+
+#include <string.h>
+
+static void read_local(sqlite3_stmt *stmt, struct bz_local *out)
+{
+	*out = (struct bz_local){
+		.uid = (uint32_t)sqlite3_column_int64(stmt, 0),
+		.flags = (unsigned)sqlite3_column_int64(stmt, 2),
+		.in_file = (unsigned)sqlite3_column_int64(stmt, 3),
+		.state = (enum bz_local_state)sqlite3_column_int(stmt, 4),
+	};
+	bz_store_read_digest(stmt, 1, out->digest);
+}
+
+int bz_store_local_all(struct bz_store *store, const char *folder, GArray *out, struct bz_err *err)
+{
+	sqlite3_stmt *stmt = bz_store_stmt(store, STMT_LOCAL_ALL, err);
+	int rc;
+
+	if (stmt == NULL)
+		return -1;
+	sqlite3_bind_text(stmt, 1, folder, -1, SQLITE_STATIC);
+	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+		struct bz_local local;
+
+		read_local(stmt, &local);
+		g_array_append_val(out, local);
+	}
+	sqlite3_reset(stmt);
+	return rc == SQLITE_DONE ? 0 : bz_store_fail(store->state, err);
+}
+
+int bz_store_local_get(struct bz_store *store, uint32_t uid, struct bz_local *out, char **folder,
+	struct bz_err *err)
+{
+	sqlite3_stmt *stmt = bz_store_stmt(store, STMT_LOCAL_GET, err);
+	int rc;
+
+	if (stmt == NULL)
+		return -1;
+	sqlite3_bind_int64(stmt, 1, uid);
+	rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW) {
+		read_local(stmt, out);
+		if (folder != NULL)
+			*folder = g_strdup((const char *)sqlite3_column_text(stmt, 5));
+	} else if (rc != SQLITE_DONE) {
+		bz_store_fail(store->state, err);
+	}
+	sqlite3_reset(stmt);
+	return rc == SQLITE_ROW ? 0 : rc == SQLITE_DONE ? 1 : -1;
+}
+
+int bz_store_local_insert(struct bz_store *store, const char *folder, const struct bz_local *local,
+	uint32_t *uid, struct bz_err *err)
+{
+	sqlite3_stmt *stmt = bz_store_stmt(store, STMT_LOCAL_INSERT, err);
+
+	if (stmt == NULL)
+		return -1;
+	sqlite3_bind_text(stmt, 1, folder, -1, SQLITE_STATIC);
+	sqlite3_bind_blob(stmt, 2, local->digest, sizeof local->digest, SQLITE_STATIC);
+	sqlite3_bind_int64(stmt, 3, local->flags);
+	sqlite3_bind_int64(stmt, 4, local->in_file);
+	sqlite3_bind_int(stmt, 5, (int)local->state);
+	if (bz_store_run(store, stmt, err) != 0)
+		return -1;
+	*uid = (uint32_t)sqlite3_last_insert_rowid(store->state);
+	return 0;
+}
+
+int bz_store_local_adopt(struct bz_store *store, const char *folder, const uint8_t digest[32],
+	unsigned flags, unsigned in_file, uint32_t *uid, struct bz_err *err)
+{
+	struct bz_local local = {.flags = flags, .in_file = in_file};
+
+	memcpy(local.digest, digest, sizeof local.digest);
+	return bz_store_local_insert(store, folder, &local, uid, err);
+}
+
+static int set_number(
+	struct bz_store *store, enum bz_stmt which, int64_t value, uint32_t uid, struct bz_err *err)
+{
+	sqlite3_stmt *stmt = bz_store_stmt(store, which, err);
+
+	if (stmt == NULL)
+		return -1;
+	sqlite3_bind_int64(stmt, 1, value);
+	sqlite3_bind_int64(stmt, 2, uid);
+	return bz_store_run(store, stmt, err);
+}
+
+int bz_store_local_set_flags(
+	struct bz_store *store, uint32_t uid, unsigned flags, struct bz_err *err)
+{
+	return set_number(store, STMT_LOCAL_FLAGS, flags, uid, err);
+}
+
+int bz_store_local_set_in_file(
+	struct bz_store *store, uint32_t uid, unsigned in_file, struct bz_err *err)
+{
+	return set_number(store, STMT_LOCAL_IN_FILE, in_file, uid, err);
+}
+
+int bz_store_local_set_state(
+	struct bz_store *store, uint32_t uid, enum bz_local_state state, struct bz_err *err)
+{
+	return set_number(store, STMT_LOCAL_STATE, (int64_t)state, uid, err);
+}
+
+int bz_store_local_forget(struct bz_store *store, uint32_t uid, struct bz_err *err)
+{
+	sqlite3_stmt *stmt = bz_store_stmt(store, STMT_LOCAL_FORGET, err);
+
+	if (stmt == NULL)
+		return -1;
+	sqlite3_bind_int64(stmt, 1, uid);
+	return bz_store_run(store, stmt, err);
+}
+
+int bz_store_local_rename(
+	struct bz_store *store, const char *from, const char *to, struct bz_err *err)
+{
+	sqlite3_stmt *stmt = bz_store_stmt(store, STMT_LOCAL_RENAME, err);
+
+	if (stmt == NULL)
+		return -1;
+	sqlite3_bind_text(stmt, 1, from, -1, SQLITE_STATIC);
+	sqlite3_bind_text(stmt, 2, to, -1, SQLITE_STATIC);
+	return bz_store_run(store, stmt, err);
+}

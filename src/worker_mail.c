@@ -1,0 +1,112 @@
+/* What the person does with mail: filing, deleting, folders; and with local mail alone: compacting,
+ * importing, what the server still has. */
+#include "src/worker_private.h"
+
+struct outcome {
+	const struct bz_request *request;
+	struct bz_event *event; /* results go here */
+	bool more;
+};
+
+static const struct bz_msgref *refs_of(const struct bz_request *r)
+{
+	return (const struct bz_msgref *)(void *)r->refs->data;
+}
+
+bool bz_worker_mail_is_supported(const struct bz_worker *w, enum bz_request_kind kind)
+{
+	const struct bz_backend_ops *ops = w->ops;
+
+	switch (kind) {
+	case BZ_REQ_MOVE:
+		return ops->move != NULL;
+	case BZ_REQ_EXPUNGE:
+		return ops->expunge != NULL;
+	case BZ_REQ_FOLDER_CREATE:
+		return ops->create_folder != NULL;
+	case BZ_REQ_FOLDER_RENAME:
+		return ops->rename_folder != NULL;
+	case BZ_REQ_FOLDER_DELETE:
+		return ops->delete_folder != NULL;
+	case BZ_REQ_COMPACT:
+		return ops->compact != NULL;
+	case BZ_REQ_IMPORT:
+		return ops->import != NULL;
+	case BZ_REQ_COPIES:
+		return ops->copies != NULL;
+	case BZ_REQ_AGREE:
+		return ops->agree != NULL;
+	default:
+		return false;
+	}
+}
+
+bool bz_worker_mail_needs_line(const struct bz_worker *w, enum bz_request_kind kind)
+{
+	return (w->ops->caps & BZ_CAP_LIVE) != 0 && kind >= BZ_REQ_MOVE &&
+	       kind <= BZ_REQ_FOLDER_DELETE;
+}
+
+static int step(struct bz_worker *w, const struct bz_job *job, void *arg, struct bz_err *err)
+{
+	const struct bz_backend_ops *ops = w->ops;
+	struct bz_backend *b = w->backend;
+	struct outcome *o = arg;
+	const struct bz_request *r = o->request;
+
+	switch (r->kind) {
+	case BZ_REQ_MOVE:
+		return ops->move(
+			b, job, refs_of(r), r->refs->len, r->folder, r->copy, o->event->moved, err);
+	case BZ_REQ_EXPUNGE:
+		return ops->expunge(b, job, refs_of(r), r->refs->len, err);
+	case BZ_REQ_FOLDER_CREATE:
+		return ops->create_folder(b, job, r->title, err);
+	case BZ_REQ_FOLDER_RENAME:
+		return ops->rename_folder(b, job, r->folder, r->title, err);
+	case BZ_REQ_FOLDER_DELETE:
+		return ops->delete_folder(b, job, r->folder, err);
+	case BZ_REQ_COMPACT:
+		return ops->compact(b, job, r->folder, &o->more, err);
+	case BZ_REQ_IMPORT:
+		return ops->import(b, job, r->path, r->title, &o->more, err);
+	case BZ_REQ_COPIES:
+		return ops->copies(b, job, o->event->copies, err);
+	default:
+		return ops->agree(b, job, r->on, err);
+	}
+}
+
+/* Local files alone: the line's state is not touched. */
+static int on_local(struct bz_worker *w, struct outcome *o, struct bz_err *err)
+{
+	struct bz_job job;
+
+	bz_worker_begin_job(w, &job, NULL);
+	return step(w, &job, o, err);
+}
+
+void bz_worker_do_mail(struct bz_worker *w, struct bz_request *r)
+{
+	struct outcome o = {.request = r, .event = bz_worker_event(w, BZ_EVENT_DONE)};
+	struct bz_err err = {0};
+	int rc;
+
+	if (r->kind == BZ_REQ_MOVE)
+		o.event->moved = g_array_new(FALSE, TRUE, sizeof(struct bz_moved));
+	if (r->kind == BZ_REQ_COPIES) {
+		o.event->copies = g_array_new(FALSE, TRUE, sizeof(struct bz_copy));
+		g_array_set_clear_func(o.event->copies, bz_copy_clear);
+	}
+	if (bz_worker_mail_needs_line(w, r->kind)) {
+		rc = bz_worker_on_line(w, step, &o, &err);
+	} else {
+		do
+			rc = on_local(w, &o, &err);
+		while (rc == 0 && o.more && !w->report.hurry(w));
+	}
+	if (rc == 0 && o.more)
+		bz_worker_again(w, r, o.event);
+	else
+		bz_worker_complete(w, r, rc == 0 ? NULL : &err, o.event);
+}
