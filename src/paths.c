@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <glib.h>
 #include <stdarg.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -41,11 +42,36 @@ char *bz_path(enum bz_dir dir, const char *first, ...)
 	return path;
 }
 
+static int sync_folder(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc;
+
+	if (fd < 0)
+		return -1;
+	rc = fsync(fd);
+	close(fd);
+	return rc;
+}
+
+/* With its parents. What was made is there after a power loss, too: mail that goes from a server
+ * may lie in no folder that has no name yet. */
+static int make_folder(const char *path)
+{
+	g_autofree char *parent = g_path_get_dirname(path);
+	int rc = mkdir(path, 0700);
+
+	if (rc != 0 && errno == ENOENT && strcmp(parent, path) != 0 && make_folder(parent) == 0)
+		rc = mkdir(path, 0700);
+	if (rc != 0)
+		return errno == EEXIST ? 0 : -1;
+	return sync_folder(parent);
+}
+
 int bz_path_ensure(const char *path, struct bz_err *err)
 {
 	struct stat st;
 	mode_t mask = umask(077);
-	int rc = g_mkdir_with_parents(path, 0700);
+	int rc = make_folder(path);
 
 	umask(mask);
 	if (rc != 0 || stat(path, &st) != 0)

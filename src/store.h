@@ -9,6 +9,8 @@
 #include "src/err.h"
 #include "src/model.h"
 
+#include <gio/gio.h>
+
 struct bz_store;
 
 enum bz_store_mode { BZ_STORE_OWNER, BZ_STORE_READER };
@@ -63,7 +65,7 @@ int bz_store_clear_folder(struct bz_store *store, uint32_t folder, struct bz_err
 /* 0 found, 1 absent, -1. */
 int bz_store_by_uid(struct bz_store *store, uint32_t folder, uint32_t uid, struct bz_summary *out,
 	struct bz_err *err);
-/* The row of the greatest pos; 0 found, 1 absent, -1. */
+/* The row of the greatest pos that is no placeholder (BZ_FLAG_LEFT); 0 found, 1 absent, -1. */
 int bz_store_newest(
 	struct bz_store *store, uint32_t folder, struct bz_summary *out, struct bz_err *err);
 /* Row ids newest (greatest pos) first into ids (guint32), appended. At 1,000,000 rows 0.1 s. */
@@ -86,6 +88,15 @@ int bz_store_next_unread(struct bz_store *store, uint32_t folder, int64_t pos, b
 int bz_store_window(struct bz_store *store, const uint32_t *ids, size_t n, struct bz_summary *out,
 	struct bz_err *err);
 
+/* Where the bytes of a removed local message still stand in its folder's file (store_local.c): a
+ * hint, as a row's offset and length are; goes with the folder's rows. get: 0 found, 1 absent. */
+int bz_store_removed_put(struct bz_store *store, uint32_t folder, uint32_t uid, int64_t offset,
+	int64_t length, struct bz_err *err);
+int bz_store_removed_get(struct bz_store *store, uint32_t folder, uint32_t uid, int64_t *offset,
+	int64_t *length, struct bz_err *err);
+int bz_store_removed_drop(
+	struct bz_store *store, uint32_t folder, uint32_t uid, struct bz_err *err);
+
 /* Changes by other processes since the last call (PRAGMA data_version). */
 bool bz_store_changed_outside(struct bz_store *store);
 
@@ -102,17 +113,33 @@ int bz_store_meta_get(struct bz_store *store, const char *key, char **value, str
 int bz_store_meta_set(
 	struct bz_store *store, const char *key, const char *value, struct bz_err *err);
 
+/* Is there one? A FILE has none, and an account whose state.db cannot be read is read without. */
+bool bz_store_has_state(const struct bz_store *store);
+/* The folder that it is in; the caller's. NULL: there is none. */
+char *bz_store_state_dir(const struct bz_store *store);
+/* As bz_store_changed_outside, for state.db. */
+bool bz_store_state_changed_outside(struct bz_store *store);
+
 /* Group changes of state.db: one durable commit for all between the two. keep false rolls back and
  * returns -1. Nothing happens where there is no state.db. */
 int bz_store_state_begin(struct bz_store *store, struct bz_err *err);
 int bz_store_state_end(struct bz_store *store, bool keep, struct bz_err *err);
+
+/* mail.lock beside state.db: held for the short time of each change to the account's local mail,
+ * never while a network is read; bz_mail_begin (deliver.h) is how to take it. May be taken again by
+ * who has it. 1 = taken, 0 = was ours already, -1 (LOCKED after timeout_ms, CANCELLED). */
+int bz_store_lock(struct bz_store *store, int timeout_ms, GCancellable *cancel, struct bz_err *err);
+void bz_store_unlock(struct bz_store *store);
 
 /* --- state.db: local messages (store_local.c; DESIGN section 7) ------------------------------- */
 
 enum bz_local_state {
 	BZ_LOCAL_HERE,
 	BZ_LOCAL_REMOVED, /* moved away or deleted; its bytes wait for the next compaction */
-	BZ_LOCAL_MARKED   /* the same, and the file says so to other programs (X-Status: D) */
+	BZ_LOCAL_MARKED,  /* the same, and the file says so to other programs (X-Status: D) */
+	BZ_LOCAL_MISSING  /* in its file no longer, by nobody here: it may come back. The ledger
+			     knows it, and this is no word of the person's that the server's copy
+			     may go */
 };
 
 struct bz_local { /* identity of a local message; uid never reused, one row of numbers for all
@@ -129,6 +156,10 @@ int bz_store_local_all(struct bz_store *store, const char *folder, GArray *out, 
 /* 0 found, 1 absent, -1. folder (NULL allowed): its name, the caller's. */
 int bz_store_local_get(struct bz_store *store, uint32_t uid, struct bz_local *out, char **folder,
 	struct bz_err *err);
+/* A message that is here and of which the ledger knows nothing: of that digest, or any (NULL). 0
+ * found, 1 none, -1. */
+int bz_store_local_unlisted(
+	struct bz_store *store, const uint8_t *digest, uint32_t *uid, struct bz_err *err);
 /* A message found in the mbox that no download brought (another program's): a new local uid. */
 int bz_store_local_adopt(struct bz_store *store, const char *folder, const uint8_t digest[32],
 	unsigned flags, unsigned in_file, uint32_t *uid, struct bz_err *err);
@@ -138,11 +169,20 @@ int bz_store_local_set_in_file(
 	struct bz_store *store, uint32_t uid, unsigned in_file, struct bz_err *err);
 int bz_store_local_set_state(
 	struct bz_store *store, uint32_t uid, enum bz_local_state state, struct bz_err *err);
+/* Local uids of those with BZ_FLAG_ARRIVED that are here, in any folder, ascending, appended
+ * (uint32_t). */
+int bz_store_local_arrived(struct bz_store *store, GArray *uids, struct bz_err *err);
 /* Its bytes are in no file any more. */
 int bz_store_local_forget(struct bz_store *store, uint32_t uid, struct bz_err *err);
-/* The folder has another name. */
+/* The folder has another name, and those below it ("from/..."). */
 int bz_store_local_rename(
 	struct bz_store *store, const char *from, const char *to, struct bz_err *err);
+/* The removed ones of a folder with this digest, newest first, appended (struct bz_local). */
+int bz_store_local_removed(struct bz_store *store, const char *folder, const uint8_t digest[32],
+	GArray *out, struct bz_err *err);
+/* Forget all of a folder: they were deleted for ever. What the server has of them may go. In a
+ * transaction of the caller's. */
+int bz_store_local_drop_folder(struct bz_store *store, const char *folder, struct bz_err *err);
 
 /* --- state.db: what the server has (store_ledger.c; POP3) --------------------------------------
  */
@@ -172,16 +212,51 @@ int bz_store_ledger_get(
 	struct bz_store *store, const char *uidl, struct bz_ledger *out, struct bz_err *err);
 int bz_store_ledger_by_local(
 	struct bz_store *store, uint32_t local_uid, struct bz_ledger *out, struct bz_err *err);
+/* Rows of local messages of this digest, in whatever folder: struct bz_ledger appended. */
+int bz_store_ledger_by_digest(
+	struct bz_store *store, const uint8_t digest[32], GArray *out, struct bz_err *err);
 /* Every row, by UIDL; f returns false to stop. f must not write to the ledger. */
 int bz_store_ledger_each(struct bz_store *store, bool (*f)(void *me, const struct bz_ledger *),
 	void *me, struct bz_err *err);
 /* Insert, or replace by UIDL. */
 int bz_store_ledger_put(struct bz_store *store, const struct bz_ledger *row, struct bz_err *err);
+/* State and times alone of a row that is there. */
+int bz_store_ledger_mark(struct bz_store *store, const struct bz_ledger *row, struct bz_err *err);
+/* What is stored of the server's under this local uid was deleted here for ever. */
+int bz_store_ledger_discard(struct bz_store *store, uint32_t local_uid, struct bz_err *err);
 /* The same message under another UIDL (a server that gave all of them new ones). */
 int bz_store_ledger_rebind(
 	struct bz_store *store, const char *from, const char *to, struct bz_err *err);
+/* The clock jumped forward by so many seconds: times that were taken up to `before` move with it,
+ * but not past now. No row is due any longer. by 0: the second alone. */
+int bz_store_ledger_shift(
+	struct bz_store *store, int64_t by, int64_t before, int64_t now, struct bz_err *err);
 /* Rows that have been missing from the listing since before this are forgotten. */
 int bz_store_ledger_prune(struct bz_store *store, int64_t before, struct bz_err *err);
+
+/* --- state.db: what is on the server only (store_left.c; POP3) --------------------------------
+ */
+
+/* Uids from here on are no local messages: they name what the list shows of one that was too big to
+ * come unasked. Its row in the ledger is BZ_LEDGER_LEFT. */
+#define BZ_UID_LEFT UINT32_C(0x80000000)
+
+struct bz_left {
+	uint32_t uid;
+	GBytes *header;   /* as much as is known of it; of no bytes: nothing */
+	int64_t pos;      /* the size of the mbox when it was first seen */
+	int64_t received; /* seconds UTC: when that was */
+};
+
+/* The ledger's row and the placeholder: row->local_uid is set to its uid, row->state to LEFT. */
+int bz_store_left_put(struct bz_store *store, struct bz_ledger *row, const struct bz_left *left,
+	struct bz_err *err);
+/* All, uid ascending: struct bz_left appended; the caller's, each header to be unreferenced. */
+int bz_store_left_all(struct bz_store *store, GArray *out, struct bz_err *err);
+/* Is there one of this uid? 1 yes, 0 no, -1. */
+int bz_store_left_has(struct bz_store *store, uint32_t uid, struct bz_err *err);
+/* It is shown no longer; the ledger's row stays. bz_store_intent_done does this for what came. */
+int bz_store_left_forget(struct bz_store *store, uint32_t uid, struct bz_err *err);
 
 /* --- state.db: the intent of what is being written (store_ledger.c) ----------------------------
  */
@@ -189,7 +264,9 @@ int bz_store_ledger_prune(struct bz_store *store, int64_t before, struct bz_err 
 enum bz_intent_kind {
 	BZ_INTENT_DOWNLOAD, /* items have a uidl */
 	BZ_INTENT_MOVE,     /* items have a source, which goes */
-	BZ_INTENT_COPY      /* a source that stays, or none: an import */
+	BZ_INTENT_COPY,     /* a source that stays, or none: an import */
+	BZ_INTENT_RETURN /* a move to where the message still stands, removed: nothing is appended,
+			    its local message of old (uid) is taken back, the source goes */
 };
 
 struct bz_intent_item { /* one message about to be appended */
@@ -198,15 +275,22 @@ struct bz_intent_item { /* one message about to be appended */
 	int64_t len;
 	uint8_t digest[32];
 	uint64_t size;       /* as the server listed it */
-	uint32_t source;     /* local uid, 0 = none */
-	unsigned flags;      /* of the new message */
 	uint8_t headkey[32]; /* download */
+	unsigned flags;      /* of the new message; in the file those of BZ_FLAGS_IN_FILE */
+	uint32_t uid;        /* RETURN */
+	uint32_t source;     /* local uid, 0 = none */
+	int64_t source_off;  /* where it stands in the mbox that it leaves */
+	int64_t source_len;
+	/* not stored */
+	bool marked;      /* the source's D stands in the file */
+	unsigned in_file; /* RETURN: what its slots say now */
 };
 
 struct bz_intent {
 	enum bz_intent_kind kind;
 	char *mbox;
 	char *folder; /* wire name of the mbox's folder */
+	char *source; /* MOVE, RETURN: the mbox that messages leave, else NULL */
 	uint64_t dev, ino;
 	int64_t start; /* size of the mbox before the batch */
 	GArray *items; /* struct bz_intent_item */
@@ -219,8 +303,8 @@ int bz_store_intent_put(struct bz_store *store, const struct bz_intent *intent, 
 int bz_store_intent_get(struct bz_store *store, struct bz_intent *out, struct bz_err *err);
 /* One transaction for the first n items (n may be less than the whole batch), and the intent goes.
  * A local row for each: uids[i] is set to its uid, or stays as it was when the UIDL is known
- * already. DOWNLOAD: a ledger row. MOVE: the source becomes BZ_LOCAL_MARKED, and what the ledger
- * knew of it is known of the new row. */
+ * already. DOWNLOAD: a ledger row. MOVE, RETURN: the source becomes BZ_LOCAL_MARKED or, without its
+ * mark, BZ_LOCAL_REMOVED, and what the ledger knew of it is known of the new row. */
 int bz_store_intent_done(struct bz_store *store, const struct bz_intent *intent, size_t n,
 	int64_t now, uint32_t *uids, struct bz_err *err);
 

@@ -7,6 +7,7 @@ void bz_intent_clear(struct bz_intent *intent)
 {
 	g_free(intent->mbox);
 	g_free(intent->folder);
+	g_free(intent->source);
 	if (intent->items != NULL)
 		g_array_unref(intent->items);
 	memset(intent, 0, sizeof *intent);
@@ -78,6 +79,25 @@ int bz_store_ledger_by_local(
 	return one_ledger(store, stmt, out, err);
 }
 
+int bz_store_ledger_by_digest(
+	struct bz_store *store, const uint8_t digest[32], GArray *out, struct bz_err *err)
+{
+	sqlite3_stmt *stmt = bz_store_stmt(store, STMT_LEDGER_BY_DIGEST, err);
+	int rc;
+
+	if (stmt == NULL)
+		return -1;
+	sqlite3_bind_blob(stmt, 1, digest, 32, SQLITE_STATIC);
+	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+		struct bz_ledger row;
+
+		read_ledger(stmt, &row);
+		g_array_append_val(out, row);
+	}
+	sqlite3_reset(stmt);
+	return rc == SQLITE_DONE ? 0 : bz_store_fail(store->state, err);
+}
+
 int bz_store_ledger_each(struct bz_store *store, bool (*f)(void *me, const struct bz_ledger *),
 	void *me, struct bz_err *err)
 {
@@ -114,6 +134,30 @@ int bz_store_ledger_put(struct bz_store *store, const struct bz_ledger *row, str
 	return bz_store_run(store, stmt, err);
 }
 
+int bz_store_ledger_mark(struct bz_store *store, const struct bz_ledger *row, struct bz_err *err)
+{
+	sqlite3_stmt *stmt = bz_store_stmt(store, STMT_LEDGER_MARK, err);
+
+	if (stmt == NULL)
+		return -1;
+	sqlite3_bind_text(stmt, 1, row->uidl, -1, SQLITE_STATIC);
+	sqlite3_bind_int(stmt, 2, (int)row->state);
+	sqlite3_bind_int64(stmt, 3, row->first_seen);
+	sqlite3_bind_int64(stmt, 4, row->missing_since);
+	sqlite3_bind_int64(stmt, 5, row->due_since);
+	return bz_store_run(store, stmt, err);
+}
+
+int bz_store_ledger_discard(struct bz_store *store, uint32_t local_uid, struct bz_err *err)
+{
+	sqlite3_stmt *stmt = bz_store_stmt(store, STMT_LEDGER_DISCARD, err);
+
+	if (stmt == NULL)
+		return -1;
+	sqlite3_bind_int64(stmt, 1, local_uid);
+	return bz_store_run(store, stmt, err);
+}
+
 int bz_store_ledger_rebind(
 	struct bz_store *store, const char *from, const char *to, struct bz_err *err)
 {
@@ -123,6 +167,19 @@ int bz_store_ledger_rebind(
 		return -1;
 	sqlite3_bind_text(stmt, 1, from, -1, SQLITE_STATIC);
 	sqlite3_bind_text(stmt, 2, to, -1, SQLITE_STATIC);
+	return bz_store_run(store, stmt, err);
+}
+
+int bz_store_ledger_shift(
+	struct bz_store *store, int64_t by, int64_t before, int64_t now, struct bz_err *err)
+{
+	sqlite3_stmt *stmt = bz_store_stmt(store, STMT_LEDGER_SHIFT, err);
+
+	if (stmt == NULL)
+		return -1;
+	sqlite3_bind_int64(stmt, 1, by);
+	sqlite3_bind_int64(stmt, 2, by == 0 ? INT64_MIN : before);
+	sqlite3_bind_int64(stmt, 3, now);
 	return bz_store_run(store, stmt, err);
 }
 
@@ -154,6 +211,9 @@ static int put_item(
 	sqlite3_bind_int64(stmt, 7, item->source);
 	sqlite3_bind_int64(stmt, 8, item->flags);
 	sqlite3_bind_blob(stmt, 9, item->headkey, sizeof item->headkey, SQLITE_STATIC);
+	sqlite3_bind_int64(stmt, 10, item->uid);
+	sqlite3_bind_int64(stmt, 11, item->source_off);
+	sqlite3_bind_int64(stmt, 12, item->source_len);
 	return bz_store_run(store, stmt, err);
 }
 
@@ -169,6 +229,7 @@ static int put_intent(struct bz_store *store, const struct bz_intent *intent, st
 	sqlite3_bind_int64(stmt, 4, (int64_t)intent->dev);
 	sqlite3_bind_int64(stmt, 5, (int64_t)intent->ino);
 	sqlite3_bind_int64(stmt, 6, intent->start);
+	sqlite3_bind_text(stmt, 7, intent->source, -1, SQLITE_STATIC);
 	if (bz_store_run(store, stmt, err) != 0)
 		return -1;
 	for (guint i = 0; i < intent->items->len; i++)
@@ -201,6 +262,9 @@ static int get_items(struct bz_store *store, GArray *items, struct bz_err *err)
 			.size = (uint64_t)sqlite3_column_int64(stmt, 4),
 			.source = (uint32_t)sqlite3_column_int64(stmt, 5),
 			.flags = (unsigned)sqlite3_column_int64(stmt, 6),
+			.uid = (uint32_t)sqlite3_column_int64(stmt, 8),
+			.source_off = sqlite3_column_int64(stmt, 9),
+			.source_len = sqlite3_column_int64(stmt, 10),
 		};
 
 		g_strlcpy(item.uidl, (const char *)sqlite3_column_text(stmt, 0), sizeof item.uidl);
@@ -228,6 +292,7 @@ int bz_store_intent_get(struct bz_store *store, struct bz_intent *out, struct bz
 			.dev = (uint64_t)sqlite3_column_int64(stmt, 3),
 			.ino = (uint64_t)sqlite3_column_int64(stmt, 4),
 			.start = sqlite3_column_int64(stmt, 5),
+			.source = g_strdup((const char *)sqlite3_column_text(stmt, 6)),
 			.items = g_array_new(FALSE, TRUE, sizeof(struct bz_intent_item)),
 		};
 	else if (rc != SQLITE_DONE)
@@ -253,27 +318,43 @@ static int adopt_download(struct bz_store *store, const struct bz_intent_item *i
 	return bz_store_ledger_put(store, &row, err);
 }
 
-static int adopt_move(struct bz_store *store, uint32_t source, uint32_t uid, struct bz_err *err)
+/* What the ledger knew of the source it knows of the new one. */
+static int replace_source(
+	struct bz_store *store, const struct bz_intent_item *item, uint32_t uid, struct bz_err *err)
 {
 	sqlite3_stmt *moved = bz_store_stmt(store, STMT_LEDGER_MOVED, err);
 
 	if (moved == NULL)
 		return -1;
-	sqlite3_bind_int64(moved, 1, source);
+	sqlite3_bind_int64(moved, 1, item->source);
 	sqlite3_bind_int64(moved, 2, uid);
 	if (bz_store_run(store, moved, err) != 0)
 		return -1;
-	return bz_store_local_set_state(store, source, BZ_LOCAL_MARKED, err);
+	return bz_store_local_set_state(
+		store, item->source, item->marked ? BZ_LOCAL_MARKED : BZ_LOCAL_REMOVED, err);
+}
+
+static int adopt_return(struct bz_store *store, const struct bz_intent_item *item, uint32_t *uid,
+	struct bz_err *err)
+{
+	*uid = item->uid;
+	if (bz_store_local_set_flags(store, *uid, item->flags, err) != 0 ||
+		bz_store_local_set_in_file(store, *uid, item->in_file, err) != 0 ||
+		bz_store_local_set_state(store, *uid, BZ_LOCAL_HERE, err) != 0)
+		return -1;
+	return replace_source(store, item, *uid, err);
 }
 
 static int adopt_item(struct bz_store *store, const struct bz_intent *intent,
 	const struct bz_intent_item *item, int64_t now, uint32_t *uid, struct bz_err *err)
 {
 	/* bz_mbox_encode writes the flags into the file */
-	struct bz_local local = {.flags = item->flags, .in_file = item->flags};
+	struct bz_local local = {.flags = item->flags, .in_file = item->flags & BZ_FLAGS_IN_FILE};
 	struct bz_ledger known;
 	int found = 1;
 
+	if (intent->kind == BZ_INTENT_RETURN)
+		return adopt_return(store, item, uid, err);
 	if (intent->kind == BZ_INTENT_DOWNLOAD &&
 		(found = bz_store_ledger_get(store, item->uidl, &known, err)) < 0)
 		return -1;
@@ -282,9 +363,11 @@ static int adopt_item(struct bz_store *store, const struct bz_intent *intent,
 	memcpy(local.digest, item->digest, sizeof local.digest);
 	if (bz_store_local_insert(store, intent->folder, &local, uid, err) != 0)
 		return -1;
+	if (found == 0 && bz_store_left_forget(store, known.local_uid, err) != 0)
+		return -1;
 	if (intent->kind == BZ_INTENT_DOWNLOAD)
 		return adopt_download(store, item, *uid, now, err);
-	return intent->kind == BZ_INTENT_MOVE ? adopt_move(store, item->source, *uid, err) : 0;
+	return intent->kind == BZ_INTENT_MOVE ? replace_source(store, item, *uid, err) : 0;
 }
 
 static int clear_intent(struct bz_store *store, struct bz_err *err)

@@ -1,4 +1,5 @@
-/* state.db: local messages, their flags, and in which folder they are. */
+/* state.db: local messages, their flags, and in which folder they are; cache.db: where removed ones
+ * still stand. */
 #include "src/store_private.h"
 
 #include <string.h>
@@ -14,14 +15,10 @@ static void read_local(sqlite3_stmt *stmt, struct bz_local *out)
 	bz_store_read_digest(stmt, 1, out->digest);
 }
 
-int bz_store_local_all(struct bz_store *store, const char *folder, GArray *out, struct bz_err *err)
+static int collect(struct bz_store *store, sqlite3_stmt *stmt, GArray *out, struct bz_err *err)
 {
-	sqlite3_stmt *stmt = bz_store_stmt(store, STMT_LOCAL_ALL, err);
 	int rc;
 
-	if (stmt == NULL)
-		return -1;
-	sqlite3_bind_text(stmt, 1, folder, -1, SQLITE_STATIC);
 	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
 		struct bz_local local;
 
@@ -30,6 +27,28 @@ int bz_store_local_all(struct bz_store *store, const char *folder, GArray *out, 
 	}
 	sqlite3_reset(stmt);
 	return rc == SQLITE_DONE ? 0 : bz_store_fail(store->state, err);
+}
+
+int bz_store_local_all(struct bz_store *store, const char *folder, GArray *out, struct bz_err *err)
+{
+	sqlite3_stmt *stmt = bz_store_stmt(store, STMT_LOCAL_ALL, err);
+
+	if (stmt == NULL)
+		return -1;
+	sqlite3_bind_text(stmt, 1, folder, -1, SQLITE_STATIC);
+	return collect(store, stmt, out, err);
+}
+
+int bz_store_local_removed(struct bz_store *store, const char *folder, const uint8_t digest[32],
+	GArray *out, struct bz_err *err)
+{
+	sqlite3_stmt *stmt = bz_store_stmt(store, STMT_LOCAL_REMOVED, err);
+
+	if (stmt == NULL)
+		return -1;
+	sqlite3_bind_blob(stmt, 1, digest, 32, SQLITE_STATIC);
+	sqlite3_bind_text(stmt, 2, folder, -1, SQLITE_STATIC);
+	return collect(store, stmt, out, err);
 }
 
 int bz_store_local_get(struct bz_store *store, uint32_t uid, struct bz_local *out, char **folder,
@@ -78,6 +97,40 @@ int bz_store_local_adopt(struct bz_store *store, const char *folder, const uint8
 
 	memcpy(local.digest, digest, sizeof local.digest);
 	return bz_store_local_insert(store, folder, &local, uid, err);
+}
+
+int bz_store_local_arrived(struct bz_store *store, GArray *uids, struct bz_err *err)
+{
+	sqlite3_stmt *stmt = bz_store_stmt(store, STMT_LOCAL_ARRIVED, err);
+	int rc;
+
+	if (stmt == NULL)
+		return -1;
+	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+		uint32_t uid = (uint32_t)sqlite3_column_int64(stmt, 0);
+
+		g_array_append_val(uids, uid);
+	}
+	sqlite3_reset(stmt);
+	return rc == SQLITE_DONE ? 0 : bz_store_fail(store->state, err);
+}
+
+int bz_store_local_unlisted(
+	struct bz_store *store, const uint8_t *digest, uint32_t *uid, struct bz_err *err)
+{
+	sqlite3_stmt *stmt = bz_store_stmt(store, STMT_LOCAL_UNLISTED, err);
+	int rc;
+
+	if (stmt == NULL)
+		return -1;
+	sqlite3_bind_blob(stmt, 1, digest, 32, SQLITE_STATIC); /* NULL binds NULL */
+	rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW)
+		*uid = (uint32_t)sqlite3_column_int64(stmt, 0);
+	else if (rc != SQLITE_DONE)
+		bz_store_fail(store->state, err);
+	sqlite3_reset(stmt);
+	return rc == SQLITE_ROW ? 0 : rc == SQLITE_DONE ? 1 : -1;
 }
 
 static int set_number(
@@ -129,5 +182,69 @@ int bz_store_local_rename(
 		return -1;
 	sqlite3_bind_text(stmt, 1, from, -1, SQLITE_STATIC);
 	sqlite3_bind_text(stmt, 2, to, -1, SQLITE_STATIC);
+	return bz_store_run(store, stmt, err);
+}
+
+int bz_store_local_drop_folder(struct bz_store *store, const char *folder, struct bz_err *err)
+{
+	static const enum bz_stmt both[] = {STMT_LEDGER_DISCARD_FOLDER, STMT_LOCAL_DROP};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(both); i++) {
+		sqlite3_stmt *stmt = bz_store_stmt(store, both[i], err);
+
+		if (stmt == NULL)
+			return -1;
+		sqlite3_bind_text(stmt, 1, folder, -1, SQLITE_STATIC);
+		if (bz_store_run(store, stmt, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* --- where removed ones stand ----------------------------------------------------------------- */
+
+int bz_store_removed_put(struct bz_store *store, uint32_t folder, uint32_t uid, int64_t offset,
+	int64_t length, struct bz_err *err)
+{
+	sqlite3_stmt *stmt = bz_store_stmt(store, STMT_REMOVED_PUT, err);
+
+	if (stmt == NULL)
+		return -1;
+	sqlite3_bind_int64(stmt, 1, folder);
+	sqlite3_bind_int64(stmt, 2, uid);
+	sqlite3_bind_int64(stmt, 3, offset);
+	sqlite3_bind_int64(stmt, 4, length);
+	return bz_store_run(store, stmt, err);
+}
+
+int bz_store_removed_get(struct bz_store *store, uint32_t folder, uint32_t uid, int64_t *offset,
+	int64_t *length, struct bz_err *err)
+{
+	sqlite3_stmt *stmt = bz_store_stmt(store, STMT_REMOVED_GET, err);
+	int rc;
+
+	if (stmt == NULL)
+		return -1;
+	sqlite3_bind_int64(stmt, 1, folder);
+	sqlite3_bind_int64(stmt, 2, uid);
+	rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW) {
+		*offset = sqlite3_column_int64(stmt, 0);
+		*length = sqlite3_column_int64(stmt, 1);
+	} else if (rc != SQLITE_DONE) {
+		bz_store_fail(store->cache, err);
+	}
+	sqlite3_reset(stmt);
+	return rc == SQLITE_ROW ? 0 : rc == SQLITE_DONE ? 1 : -1;
+}
+
+int bz_store_removed_drop(struct bz_store *store, uint32_t folder, uint32_t uid, struct bz_err *err)
+{
+	sqlite3_stmt *stmt = bz_store_stmt(store, STMT_REMOVED_DROP, err);
+
+	if (stmt == NULL)
+		return -1;
+	sqlite3_bind_int64(stmt, 1, folder);
+	sqlite3_bind_int64(stmt, 2, uid);
 	return bz_store_run(store, stmt, err);
 }

@@ -18,6 +18,10 @@ enum bz_stmt {
 	STMT_SET_FLAGS,
 	STMT_REMOVE,
 	STMT_CLEAR,
+	STMT_REMOVED_PUT,
+	STMT_REMOVED_GET,
+	STMT_REMOVED_DROP,
+	STMT_REMOVED_CLEAR,
 	STMT_BY_UID,
 	STMT_BY_ROW,
 	STMT_NEWEST,
@@ -28,6 +32,7 @@ enum bz_stmt {
 	STMT_UNREAD_BELOW,
 	STMT_DATA_VERSION,
 	STMT_CACHE_LAST = STMT_DATA_VERSION,
+	STMT_STATE_VERSION,
 	STMT_PIN_GET,
 	STMT_PIN_SET,
 	STMT_META_GET,
@@ -38,7 +43,16 @@ enum bz_stmt {
 	STMT_LEDGER_EACH,
 	STMT_LEDGER_PUT,
 	STMT_LEDGER_REBIND,
+	STMT_LEDGER_MARK,
+	STMT_LEDGER_SHIFT,
 	STMT_LEDGER_PRUNE,
+	STMT_LEDGER_DISCARD,
+	STMT_LEDGER_DISCARD_FOLDER,
+	STMT_LEDGER_BY_DIGEST,
+	STMT_LEFT_INSERT,
+	STMT_LEFT_EACH,
+	STMT_LEFT_GET,
+	STMT_LEFT_FORGET,
 	STMT_LEDGER_MOVED,
 	STMT_INTENT_INSERT,
 	STMT_INTENT_ITEM,
@@ -49,11 +63,15 @@ enum bz_stmt {
 	STMT_LOCAL_INSERT,
 	STMT_LOCAL_ALL,
 	STMT_LOCAL_GET,
+	STMT_LOCAL_ARRIVED,
+	STMT_LOCAL_UNLISTED,
 	STMT_LOCAL_FLAGS,
 	STMT_LOCAL_IN_FILE,
 	STMT_LOCAL_STATE,
 	STMT_LOCAL_FORGET,
 	STMT_LOCAL_RENAME,
+	STMT_LOCAL_REMOVED,
+	STMT_LOCAL_DROP,
 	STMT_COUNT_
 };
 
@@ -61,9 +79,11 @@ struct bz_store {
 	sqlite3 *cache;
 	sqlite3 *state; /* NULL: a FILE or a READER */
 	sqlite3_stmt *stmts[STMT_COUNT_];
-	int64_t data_version;
+	int64_t data_version, state_version;
 	enum bz_store_mode mode;
 	bool damaged; /* the cache; gone after closing */
+	int lock;     /* mail.lock, while lock_depth > 0 */
+	int lock_depth;
 };
 
 /* The statement, prepared at its first use and reset; NULL with err when SQLite refuses. */
@@ -73,6 +93,17 @@ int bz_store_fail(sqlite3 *db, struct bz_err *err);
 /* Run a statement that returns no rows, and reset it. */
 int bz_store_run(struct bz_store *store, sqlite3_stmt *stmt, struct bz_err *err);
 int bz_store_exec(sqlite3 *db, const char *sql, struct bz_err *err);
+/* A connection to state.db, made anew where there is none; NULL with err. */
+sqlite3 *bz_store_open_state(const char *path, struct bz_err *err);
+
+/* SQLite says that the file itself is not whole. */
+bool bz_store_is_damage(int reason);
+/* bz_store_fail for cache.db: a damaged one is removed when it is closed, and made anew. */
+int bz_store_cache_fail(struct bz_store *store, struct bz_err *err);
+/* A column as a string of the caller's; "" = none. */
+char *bz_store_text(sqlite3_stmt *stmt, int column);
+/* Bind a borrowed string; NULL = "". */
+void bz_store_bind(sqlite3_stmt *stmt, int n, const char *text);
 
 /* store_state.c: the schema, and the same from version 1. */
 extern const char bz_store_state_schema[];

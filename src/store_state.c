@@ -2,24 +2,33 @@
  * transactions, words kept under a key, certificate pins. */
 #include "src/store_private.h"
 
+#include "src/lang.h"
+
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LOCAL_TABLES                                                                               \
 	"CREATE TABLE local(uid INTEGER PRIMARY KEY AUTOINCREMENT, folder TEXT NOT NULL,"          \
 	" digest BLOB NOT NULL, flags INT NOT NULL, in_file INT NOT NULL, state INT NOT NULL);"    \
 	"CREATE INDEX local_digest ON local(digest);"                                              \
-	"CREATE INDEX local_folder ON local(folder);"
+	"CREATE INDEX local_folder ON local(folder);"                                              \
+	"CREATE INDEX local_arrived ON local(uid) WHERE (flags & 2048) <> 0;"
 #define LEDGER_TABLES                                                                              \
 	"CREATE TABLE ledger(uidl TEXT PRIMARY KEY, local_uid INT NOT NULL, size INT NOT NULL,"    \
 	" state INT NOT NULL, first_seen INT NOT NULL, missing_since INT NOT NULL,"                \
 	" due_since INT NOT NULL, headkey BLOB) WITHOUT ROWID;"                                    \
 	"CREATE INDEX ledger_local ON ledger(local_uid);"                                          \
+	"CREATE TABLE left_behind(n INTEGER PRIMARY KEY AUTOINCREMENT, header BLOB NOT NULL,"      \
+	" pos INT NOT NULL, received INT NOT NULL);"                                               \
 	"CREATE TABLE intent(id INTEGER PRIMARY KEY CHECK(id = 1), kind INT NOT NULL,"             \
 	" mbox TEXT NOT NULL, folder TEXT NOT NULL, dev INT NOT NULL, ino INT NOT NULL,"           \
-	" start INT NOT NULL);"                                                                    \
+	" start INT NOT NULL, from_mbox TEXT);"                                                    \
 	"CREATE TABLE intent_item(n INTEGER PRIMARY KEY, uidl TEXT NOT NULL, off INT NOT NULL,"    \
 	" len INT NOT NULL, digest BLOB NOT NULL, size INT NOT NULL, source INT NOT NULL,"         \
-	" flags INT NOT NULL, headkey BLOB);"                                                      \
+	" flags INT NOT NULL, headkey BLOB, uid INT NOT NULL, source_off INT NOT NULL,"            \
+	" source_len INT NOT NULL);"                                                               \
 	"CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
 
 const char bz_store_state_schema[] =
@@ -36,8 +45,8 @@ const char bz_store_state_from_1[] =
 	" WHERE name='local';"
 	"INSERT INTO ledger SELECT uidl, local_uid, size, state, first_seen, 0, 0, NULL FROM"
 	" ledger1;"
-	"INSERT INTO intent SELECT id, 0, mbox, 'INBOX', dev, ino, start FROM intent1;"
-	"INSERT INTO intent_item SELECT n, uidl, off, len, digest, size, 0, 0, NULL FROM item1;"
+	"INSERT INTO intent SELECT id, 0, mbox, 'INBOX', dev, ino, start, NULL FROM intent1;"
+	"INSERT INTO intent_item SELECT n, uidl, off, len, digest, size, 0, 0, NULL, 0, 0, 0 FROM item1;"
 	"DROP TABLE local1; DROP TABLE ledger1; DROP TABLE intent1; DROP TABLE item1;";
 
 void bz_store_read_digest(sqlite3_stmt *stmt, int column, uint8_t digest[32])
@@ -48,6 +57,33 @@ void bz_store_read_digest(sqlite3_stmt *stmt, int column, uint8_t digest[32])
 }
 
 /* --- transactions ----------------------------------------------------------------------------- */
+
+bool bz_store_has_state(const struct bz_store *store)
+{
+	return store->state != NULL;
+}
+
+char *bz_store_state_dir(const struct bz_store *store)
+{
+	return store->state != NULL ? g_path_get_dirname(sqlite3_db_filename(store->state, "main"))
+				    : NULL;
+}
+
+bool bz_store_state_changed_outside(struct bz_store *store)
+{
+	sqlite3_stmt *stmt = bz_store_stmt(store, STMT_STATE_VERSION, NULL);
+	int64_t now = store->state_version;
+	bool changed;
+
+	if (stmt == NULL)
+		return false;
+	if (sqlite3_step(stmt) == SQLITE_ROW)
+		now = sqlite3_column_int64(stmt, 0);
+	sqlite3_reset(stmt);
+	changed = now != store->state_version;
+	store->state_version = now;
+	return changed;
+}
 
 int bz_store_state_begin(struct bz_store *store, struct bz_err *err)
 {
@@ -62,6 +98,64 @@ int bz_store_state_end(struct bz_store *store, bool keep, struct bz_err *err)
 		return 0;
 	sqlite3_exec(store->state, "ROLLBACK", NULL, NULL, NULL);
 	return -1;
+}
+
+/* --- one change of the mail at a time --------------------------------------------------------- */
+
+static int open_lock(struct bz_store *store, struct bz_err *err)
+{
+	g_autofree char *dir = bz_store_state_dir(store);
+	g_autofree char *path = g_build_filename(dir, "mail.lock", NULL);
+	int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_IO, _("Cannot open %s: %s."), path,
+			g_strerror(errno));
+	return fd;
+}
+
+static int wait_for_lock(int fd, int timeout_ms, GCancellable *cancel, struct bz_err *err)
+{
+	enum { STEP_US = 5000 };
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int64_t until = g_get_monotonic_time() + (int64_t)timeout_ms * 1000;
+
+	while (fcntl(fd, F_OFD_SETLK, &lock) != 0) {
+		if (g_cancellable_is_cancelled(cancel))
+			return bz_err_set(err, BZ_ERR_CANCELLED, BZ_CODE_NONE, _("Stopped."));
+		if (g_get_monotonic_time() >= until)
+			return bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_LOCKED,
+				_("Another buzon is changing the mail of this account; try again "
+				  "in a moment."));
+		g_usleep(STEP_US);
+	}
+	return 0;
+}
+
+int bz_store_lock(struct bz_store *store, int timeout_ms, GCancellable *cancel, struct bz_err *err)
+{
+	int fd;
+
+	if (store->lock_depth > 0) {
+		store->lock_depth++;
+		return 0;
+	}
+	fd = open_lock(store, err);
+	if (fd < 0)
+		return -1;
+	if (wait_for_lock(fd, timeout_ms, cancel, err) != 0) {
+		close(fd);
+		return -1;
+	}
+	store->lock = fd;
+	store->lock_depth = 1;
+	return 1;
+}
+
+void bz_store_unlock(struct bz_store *store)
+{
+	if (--store->lock_depth == 0)
+		close(store->lock);
 }
 
 /* --- words under a key ------------------------------------------------------------------------ */
