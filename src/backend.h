@@ -57,6 +57,10 @@ struct bz_job {
 	const char *password;             /* to log in with: secret memory, NULL = none known */
 	const struct bz_cert *trust_once; /* certificate accepted for this run, or NULL */
 	struct bz_cert *cert;             /* out: filled when the error kind is TRUST */
+	/* refresh: not NULL = only say what it would do; nothing changes here or on the server, and
+	 * nothing is left for background. Appended: a struct bz_copy for each message that would
+	 * come (BZ_COPY_NEW), stay there for its size (LEFT) or go from there (DUE). */
+	GArray *forecast;
 };
 
 /* Positions from the newest (0) that are on screen: fetched before anything else. */
@@ -97,7 +101,9 @@ struct bz_backend_ops {
 	 * for background(). */
 	int (*refresh)(struct bz_backend *, const struct bz_job *, const char *name,
 		struct bz_window window, struct bz_err *);
-	/* One message; *out is the caller's reference. Does not mark as read. */
+	/* One message; *out is the caller's reference. Does not mark as read. 0 with *out NULL:
+	 * something more urgent came between, come again. A message that was on the server only
+	 * (BZ_UID_LEFT) is downloaded first and comes with the ref that it has then. */
 	int (*fetch)(struct bz_backend *, const struct bz_job *, const struct bz_msgref *,
 		enum bz_fetch, struct bz_message **out, struct bz_err *);
 	/* Add and remove flags (enum bz_flag) on n messages of one folder; the store's
@@ -126,6 +132,9 @@ struct bz_backend_ops {
 	 * compact: give back the space of what was removed in a folder (NULL = all). */
 	int (*compact)(struct bz_backend *, const struct bz_job *, const char *name, bool *more,
 		struct bz_err *);
+	/* Unasked, once nothing was asked for tidy_after ms: one piece of what is worth it. */
+	int (*tidy)(struct bz_backend *, const struct bz_job *, bool *more, struct bz_err *);
+	unsigned tidy_after;
 	/* The messages of an mbox or Maildir at path, once each, into the folder of that title. */
 	int (*import)(struct bz_backend *, const struct bz_job *, const char *path,
 		const char *title, bool *more, struct bz_err *);

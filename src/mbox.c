@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PIECE = 1 << 20, HEADER_MAX = 256 << 10, FROM_MAX = 2048 };
+enum { PIECE = 1 << 20, HEADER_MAX = 256 << 10, FROM_MAX = 2048, READ_PIECE = 256 << 10 };
 
 void bz_mbox_stamp(const struct stat *st, char out[96])
 {
@@ -132,6 +132,7 @@ static int found(struct scan *s, size_t i, size_t line, int64_t received, struct
 	size_t want = (size_t)MIN(rest, HEADER_MAX);
 
 	item.header = s->buf + i + line;
+	item.header_at = item.offset + (int64_t)line;
 	if (want > s->have - i - line) {
 		ssize_t n = read_at(s->fd, s->spill, want, item.offset + (int64_t)line, err);
 
@@ -277,179 +278,221 @@ bool bz_mbox_probe(int fd)
 
 /* --- one message ------------------------------------------------------------------------------ */
 
-/* Is this line ">From ", ">>From "...? */
-static bool is_quoted_from(const char *line, size_t len)
-{
-	size_t i = 0;
+/* mboxrd un-quoting in pieces: of ">From ", ">>From "... at a line's beginning the first '>' goes.
+ */
+struct unquoter {
+	bool active;    /* at a line's beginning */
+	size_t marks;   /* '>' held back */
+	size_t matched; /* bytes of "From " held back */
+	bz_sink *sink;
+	void *me;
+};
 
-	while (i < len && line[i] == '>')
-		i++;
-	return i > 0 && len - i >= 5 && memcmp(line + i, "From ", 5) == 0;
+static int release(struct unquoter *u, size_t marks)
+{
+	size_t matched = u->matched;
+	int rc = 0;
+
+	u->active = false;
+	u->marks = u->matched = 0;
+	for (; marks > 0 && rc == 0; marks--)
+		rc = u->sink(u->me, ">", 1);
+	return rc == 0 && matched > 0 ? u->sink(u->me, "From ", matched) : rc;
 }
 
-static GBytes *unquote(const char *p, size_t len)
+/* One byte while active; *taken = it is held back. */
+static int watch(struct unquoter *u, char c, bool *taken)
 {
-	GByteArray *out = g_byte_array_sized_new((guint)len);
-	const char *end = p + len;
-
-	while (p < end) {
-		const char *nl = memchr(p, '\n', (size_t)(end - p));
-		size_t n = nl != NULL ? (size_t)(nl - p) + 1 : (size_t)(end - p);
-		size_t skip = *p == '>' && is_quoted_from(p, n) ? 1 : 0;
-
-		g_byte_array_append(out, (const guint8 *)p + skip, (guint)(n - skip));
-		p += n;
+	*taken = true;
+	if (c == '>' && u->matched == 0) {
+		u->marks++;
+		return 0;
 	}
-	return g_byte_array_free_to_bytes(out);
+	*taken = c == "From "[u->matched];
+	if (!*taken)
+		return release(u, u->marks);
+	if (++u->matched < 5)
+		return 0;
+	return release(u, u->marks > 0 ? u->marks - 1 : 0);
 }
 
-/* The empty line that separates this message from the next belongs to neither. */
-static size_t without_separator(const char *p, size_t len)
+static int unquote(struct unquoter *u, const char *p, size_t n)
+{
+	while (n > 0) {
+		const char *nl;
+		size_t k;
+		bool taken = true;
+
+		for (; n > 0 && u->active; p += taken, n -= taken)
+			if (watch(u, *p, &taken) != 0)
+				return -1;
+		if (n == 0)
+			return 0;
+		for (k = 0, nl = p; nl != NULL && k < n;) { /* whole lines that begin harmlessly */
+			nl = memchr(p + k, '\n', n - k);
+			k = nl != NULL ? (size_t)(nl - p) + 1 : n;
+			if (k < n && (p[k] == '>'))
+				break;
+		}
+		if (u->sink(u->me, p, k) != 0)
+			return -1;
+		u->active = nl != NULL;
+		p += k;
+		n -= k;
+	}
+	return 0;
+}
+
+/* How much of the empty line that separates this message from the next, which belongs to neither,
+ * stands at the end of these bytes (4 are enough; less = the whole body). */
+static size_t separator(const char *p, size_t len)
 {
 	if (len >= 2 && p[len - 1] == '\n' && p[len - 2] == '\n')
-		return len - 1;
+		return 1;
 	if (len >= 4 && memcmp(p + len - 4, "\r\n\r\n", 4) == 0)
-		return len - 2;
-	return len == 1 && p[0] == '\n' ? 0 : len;
+		return 2;
+	return len == 1 && p[0] == '\n' ? 1 : 0;
+}
+
+static int changed(struct bz_err *err)
+{
+	return bz_err_set(err, BZ_ERR_STALE, BZ_CODE_NONE,
+		_("Another program changed the mail file; it is read again."));
+}
+
+/* Where the message behind the From_ line at offset begins and ends, its separator not counted. */
+static int bounds(
+	int fd, int64_t offset, int64_t length, int64_t *start, int64_t *end, struct bz_err *err)
+{
+	char text[FROM_MAX], tail[4];
+	ssize_t n = read_at(fd, text, (size_t)MIN(length, FROM_MAX), offset, err);
+	const char *nl = n > 0 ? memchr(text, '\n', (size_t)n) : NULL;
+	size_t line, last;
+
+	if (n < 0)
+		return -1;
+	line = nl != NULL ? (size_t)(nl - text) : (size_t)n;
+	if (!bz_mbox_is_from(text, line > 0 && text[line - 1] == '\r' ? line - 1 : line, NULL))
+		return changed(err);
+	*start = offset + (int64_t)line + (nl != NULL);
+	*end = offset + length;
+	last = (size_t)MIN(*end - *start, (int64_t)sizeof tail);
+	n = read_at(fd, tail, last, *end - (int64_t)last, err);
+	if (n < 0)
+		return -1;
+	if ((size_t)n < last)
+		return changed(err);
+	*end -= (int64_t)separator(tail, last);
+	return 0;
+}
+
+/* Up to READ_PIECE: one read, for most messages are small and there are many. */
+static int read_small(struct unquoter *u, int fd, int64_t offset, size_t length, struct bz_err *err)
+{
+	g_autofree char *text = g_malloc(length + 1);
+	ssize_t n = read_at(fd, text, length, offset, err);
+	const char *nl = n > 0 ? memchr(text, '\n', (size_t)n) : NULL;
+	size_t line = nl != NULL ? (size_t)(nl - text) : length, start = line + (nl != NULL);
+
+	if (n < 0)
+		return -1;
+	if ((size_t)n < length ||
+		!bz_mbox_is_from(text, line > 0 && text[line - 1] == '\r' ? line - 1 : line, NULL))
+		return changed(err);
+	length -= start;
+	length -= separator(text + start, length);
+	return unquote(u, text + start, length) != 0 || release(u, u->marks) != 0 ? 1 : 0;
+}
+
+static int read_large(
+	struct unquoter *u, int fd, int64_t offset, int64_t length, struct bz_err *err)
+{
+	g_autofree char *piece = g_malloc(READ_PIECE);
+	int64_t at, end;
+
+	if (bounds(fd, offset, length, &at, &end, err) != 0)
+		return -1;
+	while (at < end) {
+		size_t want = (size_t)MIN(end - at, READ_PIECE);
+		ssize_t n = read_at(fd, piece, want, at, err);
+
+		if (n < 0)
+			return -1;
+		if ((size_t)n < want)
+			return changed(err);
+		if (unquote(u, piece, want) != 0)
+			return 1;
+		at += n;
+	}
+	return release(u, u->marks) != 0 ? 1 : 0;
+}
+
+int bz_mbox_read_to(
+	int fd, int64_t offset, int64_t length, bz_sink *sink, void *me, struct bz_err *err)
+{
+	struct unquoter u = {.active = true, .sink = sink, .me = me};
+
+	if (length < 0)
+		return changed(err);
+	return length <= READ_PIECE ? read_small(&u, fd, offset, (size_t)length, err)
+				    : read_large(&u, fd, offset, length, err);
+}
+
+static int into_array(void *me, const void *bytes, size_t n)
+{
+	g_byte_array_append(me, bytes, (guint)n);
+	return 0;
 }
 
 GBytes *bz_mbox_read(int fd, int64_t offset, int64_t length, struct bz_err *err)
 {
-	g_autofree char *text = NULL;
-	char *nl;
-	size_t line;
-	ssize_t n;
+	GByteArray *out;
 
 	if (length < 0 || length > G_MAXUINT32 / 2) {
 		bz_err_set(err, BZ_ERR_LIMIT, BZ_CODE_NONE,
 			_("This message is too big to be opened."));
 		return NULL;
 	}
-	text = g_malloc((size_t)length + 1);
-	n = read_at(fd, text, (size_t)length, offset, err);
-	if (n < 0)
-		return NULL;
-	nl = memchr(text, '\n', (size_t)n);
-	line = nl == NULL ? (size_t)n : (size_t)(nl - text);
-	if (n < length || !bz_mbox_is_from(text,
-				  line > 0 && text[line - 1] == '\r' ? line - 1 : line, NULL)) {
-		bz_err_set(err, BZ_ERR_STALE, BZ_CODE_NONE,
-			_("Another program changed the mail file; it is read again."));
-		return NULL;
-	}
-	return bz_mbox_decode(text, (size_t)n);
+	out = g_byte_array_sized_new((guint)length);
+	if (bz_mbox_read_to(fd, offset, length, into_array, out, err) == 0)
+		return g_byte_array_free_to_bytes(out);
+	g_byte_array_unref(out);
+	return NULL;
+}
+
+int bz_mbox_digest_at(
+	int fd, int64_t offset, int64_t length, uint8_t digest[32], struct bz_err *err)
+{
+	struct bz_digest *d = bz_digest_begin();
+	int rc = bz_mbox_read_to(fd, offset, length, bz_digest_feed, d, err);
+
+	bz_digest_end(&d, digest);
+	return rc;
+}
+
+ssize_t bz_mbox_header_at(int fd, int64_t offset, int64_t length, char *buf, size_t room,
+	int64_t *at, struct bz_err *err)
+{
+	int64_t end;
+	ssize_t n;
+
+	if (length < 0)
+		return changed(err);
+	if (bounds(fd, offset, length, at, &end, err) != 0)
+		return -1;
+	n = read_at(fd, buf, (size_t)MIN(end - *at, (int64_t)room), *at, err);
+	return n < 0 ? -1 : (ssize_t)header_length(buf, (size_t)n);
 }
 
 GBytes *bz_mbox_decode(const void *encoded, size_t len)
 {
 	const char *text = encoded, *nl = memchr(text, '\n', len);
 	const char *body = nl == NULL ? text + len : nl + 1;
+	size_t n = (size_t)(text + len - body);
+	GByteArray *out = g_byte_array_sized_new((guint)n);
+	struct unquoter u = {.active = true, .sink = into_array, .me = out};
 
-	return unquote(body, without_separator(body, (size_t)(text + len - body)));
-}
-
-/* --- identity --------------------------------------------------------------------------------- */
-
-static bool is_left_out(const char *line, size_t len)
-{
-	static const char *const names[] = {"Status", "X-Status", "X-Keywords", "X-UID", "X-IMAP",
-		"X-IMAPbase", "X-UIDL", "Content-Length", "Lines"};
-	const char *colon = memchr(line, ':', len);
-
-	if (colon == NULL)
-		return false;
-	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
-		if ((size_t)(colon - line) == strlen(names[i]) &&
-			g_ascii_strncasecmp(line, names[i], strlen(names[i])) == 0)
-			return true;
-	return false;
-}
-
-void bz_mbox_digest(const char *message, size_t len, uint8_t digest[32])
-{
-	GChecksum *sum = g_checksum_new(G_CHECKSUM_SHA256);
-	const char *p = len > 0 ? message : "", *end = p + len;
-	bool skipping = false;
-	gsize size = 32;
-
-	while (p < end) {
-		const char *nl = memchr(p, '\n', (size_t)(end - p));
-		size_t n = nl != NULL ? (size_t)(nl - p) + 1 : (size_t)(end - p);
-
-		if (*p == '\n')
-			break;
-		if (*p != ' ' && *p != '\t')
-			skipping = is_left_out(p, n);
-		if (!skipping)
-			g_checksum_update(sum, (const guchar *)p, (gssize)n);
-		p += n;
-	}
-	while (p < end) { /* GLib takes a signed length */
-		size_t n = MIN((size_t)(end - p), (size_t)1 << 30);
-
-		g_checksum_update(sum, (const guchar *)p, (gssize)n);
-		p += n;
-	}
-	g_checksum_get_digest(sum, digest, &size);
-	g_checksum_free(sum);
-}
-
-/* --- appending -------------------------------------------------------------------------------- */
-
-/* Address for the From_ line: a word without blanks of the Return-Path or a plain dash. */
-static void append_from_line(GByteArray *out, int64_t received)
-{
-	static const char days[] = "SunMonTueWedThuFriSat";
-	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-	time_t t = (time_t)received;
-	struct tm tm;
-	char line[80];
-
-	gmtime_r(&t, &tm);
-	g_snprintf(line, sizeof line, "From MAILER-DAEMON %.3s %.3s %2d %02d:%02d:%02d %04d\n",
-		days + 3 * tm.tm_wday, months + 3 * tm.tm_mon, tm.tm_mday, tm.tm_hour, tm.tm_min,
-		tm.tm_sec, tm.tm_year + 1900);
-	g_byte_array_append(out, (const guint8 *)line, (guint)strlen(line));
-}
-
-static void append_text(GByteArray *out, const char *text, size_t len)
-{
-	g_byte_array_append(out, (const guint8 *)text, (guint)len);
-}
-
-/* Where mutt, Dovecot and we keep flags: fixed width, so that one pwrite changes them in place. */
-static const char slots[] = "Status:   \nX-Status:     \n";
-
-GByteArray *bz_mbox_encode(const char *message, size_t len, int64_t received)
-{
-	GByteArray *out = g_byte_array_sized_new((guint)(len + 256));
-	const char *p = len > 0 ? message : "", *end = p + len;
-	bool header = true, skipping = false;
-
-	append_from_line(out, received);
-	while (p < end) {
-		const char *nl = memchr(p, '\n', (size_t)(end - p));
-		size_t n = nl != NULL ? (size_t)(nl - p) : (size_t)(end - p);
-		size_t text = n > 0 && nl != NULL && p[n - 1] == '\r' ? n - 1 : n;
-
-		if (header && text == 0) {
-			append_text(out, slots, strlen(slots));
-			header = false;
-		}
-		if (header && *p != ' ' && *p != '\t')
-			skipping = is_left_out(p, text);
-		if (!(header && skipping)) {
-			if (text >= 5 && (memcmp(p, "From ", 5) == 0 || is_quoted_from(p, text)))
-				append_text(out, ">", 1);
-			append_text(out, p, text);
-			append_text(out, "\n", 1);
-		}
-		p += n + (nl != NULL);
-	}
-	if (header) {
-		append_text(out, slots, strlen(slots));
-		append_text(out, "\n", 1);
-	}
-	append_text(out, "\n", 1);
-	return out;
+	(void)unquote(&u, body, n - separator(body, n));
+	(void)release(&u, u.marks);
+	return g_byte_array_free_to_bytes(out);
 }

@@ -6,6 +6,7 @@
 #define BZ_MBOX_H
 
 #include "src/err.h"
+#include "src/model.h"
 
 #include <gio/gio.h>
 #include <stdbool.h>
@@ -26,6 +27,7 @@ struct bz_mbox_item {
 	int64_t received; /* INT64_MIN = none */
 	const char *header;
 	size_t header_len;
+	int64_t header_at; /* in the file */
 };
 
 /* Walk the file from its end to its beginning: newest messages first. f returns false to stop.
@@ -38,21 +40,71 @@ int bz_mbox_scan_back(int fd, int64_t start, int64_t end, GCancellable *cancel,
  * begins like no message and has a From_ line further on. */
 bool bz_mbox_probe(int fd);
 
+/* --- one message ------------------------------------------------------------------------------ */
+
+/* Takes bytes, borrowed until it returns: 0, or -1 to stop. */
+typedef int bz_sink(void *me, const void *bytes, size_t n);
+
 /* The message at offset/length without its From_ line, mboxrd un-quoted, the separating empty line
- * taken off. STALE when no From_ line is at offset any more. */
+ * taken off. STALE when no From_ line is at offset any more, or the file ends before it does. */
 GBytes *bz_mbox_read(int fd, int64_t offset, int64_t length, struct bz_err *err);
+/* The same to a sink, in pieces of at most 256 KiB: for messages of any size. 1 = the sink
+ * stopped it. */
+int bz_mbox_read_to(
+	int fd, int64_t offset, int64_t length, bz_sink *sink, void *me, struct bz_err *err);
+/* Its identity alone. */
+int bz_mbox_digest_at(
+	int fd, int64_t offset, int64_t length, uint8_t digest[32], struct bz_err *err);
+/* Its header up to and including the empty line, at most room bytes of it, as it stands in the file
+ * at *at. How many bytes, or -1. */
+ssize_t bz_mbox_header_at(int fd, int64_t offset, int64_t length, char *buf, size_t room,
+	int64_t *at, struct bz_err *err);
 
 /* Identity (DESIGN section 7): SHA-256 of a stored message (un-quoted, LF line ends, no From_ line)
  * without Status X-Status X-Keywords X-UID X-IMAP X-IMAPbase X-UIDL Content-Length
  * Lines headers. */
 void bz_mbox_digest(const char *message, size_t len, uint8_t digest[32]);
+/* The same in pieces. feed is a bz_sink and never fails; end frees it and sets it to NULL. */
+struct bz_digest;
+struct bz_digest *bz_digest_begin(void);
+int bz_digest_feed(void *digest, const void *bytes, size_t n);
+void bz_digest_end(struct bz_digest **digest, uint8_t out[32]);
+
+/* By what a message is known where its bytes are not at hand: SHA-256 of its Message-ID, From, Date
+ * and Subject (unfolded, one blank for many). message: its header or more, CRLF or LF. All zero
+ * when it has none of them. */
+void bz_mbox_headkey(const char *message, size_t len, uint8_t key[32]);
 
 /* RFC 5322 bytes (CRLF or LF) -> the bytes to append: From_ line, LF line ends, mboxrd quoting,
- * Status/X-Status slots of fixed width ("Status:   \n", two blanks), one separating empty line. */
-GByteArray *bz_mbox_encode(const char *message, size_t len, int64_t received);
+ * Status/X-Status slots of fixed width ("Status: RO\n", "X-Status:     \n") with these flags, one
+ * separating empty line. */
+GByteArray *bz_mbox_encode(const char *message, size_t len, int64_t received, unsigned flags);
+/* The same in pieces of any size to a sink. feed is a bz_sink; both return -1 once the sink did.
+ * end frees it and sets it to NULL; length: bytes in all; digest: the message's identity, where
+ * begin was asked for it (NULL allowed). */
+struct bz_encoder;
+struct bz_encoder *bz_encoder_begin(
+	int64_t received, unsigned flags, bool digest, bz_sink *sink, void *me);
+int bz_encoder_feed(void *encoder, const void *bytes, size_t n);
+int bz_encoder_end(struct bz_encoder **encoder, int64_t *length, uint8_t digest[32]);
 
 /* The stored message inside such bytes, as bz_mbox_read gives it. */
 GBytes *bz_mbox_decode(const void *encoded, size_t len);
+
+/* --- flags in the file: Status (R O) and X-Status (A F D T), as mutt, Dovecot and Python do --- */
+
+/* The flags that a header's lines say. */
+unsigned bz_mbox_status(const char *header, size_t len);
+
+/* Change those of BZ_FLAGS_IN_FILE of the message at offset/length in place: its lines keep their
+ * length. A letter for which there is no line, or no room in it, stays out. *in_file: what they say
+ * afterwards. The caller has the lock and syncs the file. STALE, LOCAL. */
+int bz_mbox_set_flags(int fd, int64_t offset, int64_t length, unsigned add, unsigned remove,
+	unsigned *in_file, struct bz_err *err);
+
+/* The value of a Status or X-Status line, blanks up to room; old: with the O of a message that was
+ * there before. False = it does not fit (out is untouched). */
+bool bz_mbox_slot_text(unsigned flags, bool x_status, bool old, char *out, size_t room);
 
 /* --- locks: OFD lock, then dotlock, both honoured (SECURITY C34) ------------------------------ */
 struct bz_mbox_lock;
@@ -63,6 +115,8 @@ struct bz_mbox_lock *bz_mbox_lock_open(
 	const char *path, bool create, int timeout_ms, GCancellable *cancel, struct bz_err *err);
 int bz_mbox_lock_fd(const struct bz_mbox_lock *lock);
 void bz_mbox_lock_close(struct bz_mbox_lock **lock);
+/* A dotlock that a dead process of this computer left goes; other programs would wait for it. */
+void bz_mbox_lock_tidy(const char *path);
 
 /* A lock file held for a whole session (fetch.lock of an account): OFD lock on path. */
 int bz_session_lock(const char *path, struct bz_err *err); /* fd, or -1 with LOCKED */

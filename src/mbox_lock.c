@@ -43,17 +43,22 @@ static int open_mbox(const char *path, bool create, struct bz_err *err)
 		_("%s is not a plain file of yours alone; buzon does not write to it."), path);
 }
 
-/* Is the process named in a dotlock one of this computer that is gone? "PID", or "PID:HOST" and
- * "PID HOST" as some write it: another host's processes are not ours to judge. */
-static bool owner_is_dead(const char *text)
+/* The process named in a dotlock: "PID", or "PID:HOST" and "PID HOST" as some write it. 0 where it
+ * is none of this computer's: another host's processes are not ours to judge. */
+static long local_owner(const char *text)
 {
 	char *host;
 	long pid = strtol(text, &host, 10);
 
 	host += strspn(host, ": \t\n");
 	if (*host != '\0' && !g_str_has_prefix(host, g_get_host_name()))
-		return false;
-	return pid > 1 && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+		return 0;
+	return pid > 1 ? pid : 0;
+}
+
+static bool is_dead(long pid)
+{
+	return pid > 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
 }
 
 /* Does the dotlock's owner live? Unknown counts as alive until it is old. */
@@ -69,7 +74,7 @@ static bool is_stale(const char *path)
 		close(fd);
 		return false;
 	}
-	if (read(fd, text, sizeof text - 1) > 0 && owner_is_dead(text)) {
+	if (read(fd, text, sizeof text - 1) > 0 && is_dead(local_owner(text))) {
 		close(fd);
 		return true;
 	}
@@ -124,13 +129,71 @@ static int make_dotlock(const char *path)
 	return 0;
 }
 
+/* --- waiting, and who has it ------------------------------------------------------------------ */
+
+static long dotlock_owner(const char *dot)
+{
+	int fd = open(dot, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	char text[320] = "";
+	long pid = 0;
+
+	if (fd < 0)
+		return 0;
+	if (read(fd, text, sizeof text - 1) > 0)
+		pid = local_owner(text);
+	close(fd);
+	return pid;
+}
+
+/* The process that holds the file's own lock; of an open file's (OFD) nobody knows the process. */
+static long lock_owner(const char *path)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	long pid = 0;
+
+	if (fd < 0)
+		return 0;
+	if (fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK && lock.l_pid > 0)
+		pid = lock.l_pid;
+	close(fd);
+	return pid;
+}
+
+/* "mutt", as the kernel names the process; NULL when it is gone. */
+static char *process_name(long pid)
+{
+	g_autofree char *path = g_strdup_printf("/proc/%ld/comm", pid);
+	char *name = NULL;
+
+	if (pid <= 0 || !g_file_get_contents(path, &name, NULL, NULL))
+		return NULL;
+	return g_strchomp(name);
+}
+
+static int in_use(const char *path, struct bz_err *err)
+{
+	g_autofree char *dot = g_strconcat(path, ".lock", NULL);
+	g_autofree char *file = g_path_get_basename(path), *name = NULL;
+	long pid = lock_owner(path);
+
+	if (pid == 0)
+		pid = dotlock_owner(dot);
+	name = process_name(pid);
+	if (name == NULL)
+		return bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_LOCKED,
+			_("Another program is using %s. Reading is fine; changes wait."), file);
+	return bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_LOCKED,
+		_("Another program is using %s (%s, process %ld). Reading is fine; changes wait."),
+		file, name, pid);
+}
+
 static int wait_a_little(int64_t until, GCancellable *cancel, const char *path, struct bz_err *err)
 {
 	if (g_cancellable_is_cancelled(cancel))
 		return bz_err_set(err, BZ_ERR_CANCELLED, BZ_CODE_NONE, _("Stopped."));
 	if (g_get_monotonic_time() >= until)
-		return bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_LOCKED,
-			_("Another program is using %s. Reading is fine; changes wait."), path);
+		return in_use(path, err);
 	g_usleep(STEP_MS * 1000);
 	return 0;
 }
@@ -193,6 +256,17 @@ void bz_mbox_lock_close(struct bz_mbox_lock **lock)
 	g_free((*lock)->dotlock);
 	g_free(*lock);
 	*lock = NULL;
+}
+
+void bz_mbox_lock_tidy(const char *path)
+{
+	g_autofree char *dot = g_strconcat(path, ".lock", NULL);
+	struct bz_mbox_lock *lock;
+
+	if (access(dot, F_OK) != 0 || !is_stale(dot))
+		return;
+	lock = bz_mbox_lock_open(path, false, 4 * STEP_MS, NULL, NULL);
+	bz_mbox_lock_close(&lock);
 }
 
 int bz_session_lock(const char *path, struct bz_err *err)

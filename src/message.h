@@ -59,9 +59,10 @@ struct bz_message {
 	int date_zone;    /* minutes east of UTC */
 	GPtrArray *parts; /* struct bz_part * */
 	char *limit;      /* NULL, or a sentence: which bound cut the parsing short */
-	/* POP: when the server's copy goes, seconds UTC; 0 = it has none, INT64_MAX = it stays,
-	 * INT64_MIN = unknown or not POP */
+	/* POP: when the server's copy goes, seconds UTC; 0 = it has none, INT64_MAX = no time is set,
+	 * INT64_MIN = unknown or not POP. If it has one: what becomes of it. */
 	int64_t server_until;
+	enum bz_copy_fate server_fate;
 	GBytes *raw; /* the whole source, or NULL when it was not asked for */
 	/* private */
 	gatomicrefcount refs;

@@ -35,3 +35,11 @@ void bz_copy_clear(void *me)
 	g_free(copy->subject);
 	memset(copy, 0, sizeof *copy);
 }
+
+GArray *bz_copies_new(void)
+{
+	GArray *copies = g_array_new(FALSE, TRUE, sizeof(struct bz_copy));
+
+	g_array_set_clear_func(copies, bz_copy_clear);
+	return copies;
+}

@@ -17,7 +17,11 @@ enum bz_flag {
 	BZ_FLAG_ATTACH = 1 << 8,     /* has an attachment worth an @ */
 	BZ_FLAG_INCOMPLETE = 1 << 9, /* a fragment kept after a crash */
 	BZ_FLAG_LEFT = 1 << 10,      /* POP: on the server only; opening it downloads it */
-	BZ_FLAGS_REMOTE = 0xff
+	BZ_FLAG_ARRIVED = 1 << 11,   /* POP, state.db alone: the rules have not seen it yet */
+	BZ_FLAGS_REMOTE = 0xff,
+	/* those for which an mbox has a letter */
+	BZ_FLAGS_IN_FILE =
+		BZ_FLAG_SEEN | BZ_FLAG_ANSWERED | BZ_FLAG_FLAGGED | BZ_FLAG_DELETED | BZ_FLAG_DRAFT
 };
 
 enum bz_folder_role {
@@ -102,5 +106,7 @@ struct bz_copy {
 	char *from, *subject; /* "" = unknown; not cleaned */
 };
 void bz_copy_clear(void *copy); /* GArray clear function */
+/* An array of them that clears what it drops. */
+GArray *bz_copies_new(void);
 
 #endif
