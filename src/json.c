@@ -31,7 +31,7 @@ static void put_int(JsonBuilder *b, const char *name, int64_t value)
 }
 
 /* ISO 8601 with the sender's zone, or null. */
-static void put_date(JsonBuilder *b, int64_t date, int zone)
+static void put_time(JsonBuilder *b, const char *name, int64_t date, int zone)
 {
 	g_autofree char *text = NULL;
 	g_autoptr(GTimeZone) tz = g_time_zone_new_offset(zone * 60);
@@ -44,7 +44,12 @@ static void put_date(JsonBuilder *b, int64_t date, int zone)
 		local = g_date_time_to_timezone(utc, tz);
 	if (local != NULL)
 		text = g_date_time_format(local, "%Y-%m-%dT%H:%M:%S%:z");
-	put(b, "date", text);
+	put(b, name, text);
+}
+
+static void put_date(JsonBuilder *b, int64_t date, int zone)
+{
+	put_time(b, "date", date, zone);
 }
 
 static void put_flags(JsonBuilder *b, unsigned flags)
@@ -83,6 +88,28 @@ char *bz_json_summary(const struct bz_summary *s, const char *ref)
 	put_flags(b, s->flags);
 	put_int(b, "size", (int64_t)s->size);
 	put(b, "message_id", s->message_id);
+	json_builder_end_object(b);
+	return finish(b);
+}
+
+char *bz_json_copy(const struct bz_copy *copy)
+{
+	static const char *const fates[] = {[BZ_COPY_STAYS] = "stays",
+		[BZ_COPY_GOES] = "goes",
+		[BZ_COPY_UNTIL_DELETED] = "until-deleted",
+		[BZ_COPY_DUE] = "due",
+		[BZ_COPY_LEFT] = "left",
+		[BZ_COPY_NEW] = "new"};
+	JsonBuilder *b = json_builder_new();
+
+	json_builder_begin_object(b);
+	put_int(b, "uid", copy->uid);
+	put_int(b, "size", (int64_t)copy->size);
+	put_time(b, "stored", copy->stored != 0 ? copy->stored : INT64_MIN, 0);
+	put(b, "fate", fates[copy->fate]);
+	put_time(b, "until", copy->fate == BZ_COPY_GOES ? copy->until : INT64_MIN, 0);
+	put(b, "from", copy->from);
+	put(b, "subject", copy->subject);
 	json_builder_end_object(b);
 	return finish(b);
 }
