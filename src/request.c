@@ -1,9 +1,8 @@
 /* Requests and events: made, freed, and carried from the workers to their one reader. */
 #include "src/secret.h"
-#include "src/worker.h"
+#include "src/worker_private.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,6 +20,8 @@ void bz_request_free(struct bz_request *request)
 	if (request == NULL)
 		return;
 	g_free(request->folder);
+	g_free(request->limit);
+	bz_sift_free(request->sift);
 	g_free(request->title);
 	g_free(request->path);
 	if (request->refs != NULL)

@@ -1,5 +1,6 @@
 #include "src/worker.h"
 #include "src/lang.h"
+#include "src/log.h"
 #include "src/paths.h"
 #include "src/secret.h"
 #include "src/worker_private.h"
@@ -60,64 +61,6 @@ void bz_worker_again(struct bz_worker *w, struct bz_request *request, struct bz_
 	}
 }
 
-static void on_folders(void *me)
-{
-	struct bz_worker *w = me;
-
-	bz_mailbag_post(w->bag, bz_worker_event(w, BZ_EVENT_FOLDERS));
-}
-
-static void on_rows(void *me, struct bz_change *change)
-{
-	struct bz_worker *w = me;
-	struct bz_event *event = bz_worker_event(w, BZ_EVENT_ROWS);
-
-	event->change = change;
-	bz_mailbag_post(w->bag, event);
-}
-
-static void on_progress(
-	void *me, uint32_t done, uint32_t total, uint64_t bytes, uint64_t bytes_total)
-{
-	struct bz_worker *w = me;
-	struct bz_event *event = bz_worker_event(w, BZ_EVENT_PROGRESS);
-
-	event->done = done;
-	event->total = total;
-	event->bytes = bytes;
-	event->bytes_total = bytes_total;
-	bz_mailbag_post(w->bag, event);
-}
-
-static void on_space(void *me, uint32_t count, uint64_t bytes)
-{
-	struct bz_worker *w = me;
-	struct bz_event *event = bz_worker_event(w, BZ_EVENT_SPACE);
-
-	event->done = count;
-	event->bytes = bytes;
-	bz_mailbag_post(w->bag, event);
-}
-
-static void on_removals(void *me, uint32_t n, uint64_t bytes)
-{
-	struct bz_worker *w = me;
-	struct bz_event *event = bz_worker_event(w, BZ_EVENT_REMOVALS);
-
-	event->done = n;
-	event->bytes = bytes;
-	bz_mailbag_post(w->bag, event);
-}
-
-static void on_note(void *me, const char *text)
-{
-	struct bz_worker *w = me;
-	struct bz_event *event = bz_worker_event(w, BZ_EVENT_NOTE);
-
-	event->text = g_strdup(text);
-	bz_mailbag_post(w->bag, event);
-}
-
 static bool on_hurry(void *me)
 {
 	struct bz_worker *w = me;
@@ -129,12 +72,22 @@ static bool on_hurry(void *me)
 	return waiting;
 }
 
-/* Requests of the person that need no line; LISTING is the screen's own and can wait. */
+/* A message that only the server has, though mail is local here. */
+static bool is_left_fetch(const struct bz_worker *w, const struct bz_request *r)
+{
+	return r->kind == BZ_REQ_FETCH && (w->ops->caps & BZ_CAP_LIVE) == 0 &&
+	       g_array_index(r->refs, struct bz_msgref, 0).uid >= BZ_UID_LEFT;
+}
+
+/* Requests of the person that need no line; a LISTING of all is the screen's own and can wait. */
 static bool is_urgent(const struct bz_worker *w, const struct bz_request *r)
 {
 	bool local_mail = (w->ops->caps & BZ_CAP_LIVE) == 0;
 
+	if (is_left_fetch(w, r))
+		return false;
 	return r->kind == BZ_REQ_OPEN || r->kind == BZ_REQ_OFFLINE ||
+	       (r->kind == BZ_REQ_LISTING && r->limit != NULL) ||
 	       (local_mail && (r->kind == BZ_REQ_FETCH || r->kind == BZ_REQ_FLAGS ||
 				      (r->kind >= BZ_REQ_MOVE && r->kind <= BZ_REQ_FOLDER_DELETE)));
 }
@@ -179,8 +132,13 @@ static struct bz_listing *make_listing(struct bz_worker *w, const char *name, st
 static void do_listing(struct bz_worker *w, struct bz_request *r)
 {
 	struct bz_err err = {0};
-	struct bz_listing *listing = make_listing(w, r->folder, &err);
+	struct bz_listing *listing;
 
+	if (r->limit != NULL) {
+		bz_worker_do_limit(w, r);
+		return;
+	}
+	listing = make_listing(w, r->folder, &err);
 	complete(w, r, listing == NULL ? &err : NULL, listing, NULL);
 }
 
@@ -221,6 +179,26 @@ static int look(struct bz_worker *w, struct bz_err *err)
 	return rc;
 }
 
+static int step_forecast(
+	struct bz_worker *w, const struct bz_job *job, void *copies, struct bz_err *err)
+{
+	struct bz_job dry = *job;
+
+	dry.forecast = copies;
+	return w->ops->refresh(w->backend, &dry, w->in_view, w->window, err);
+}
+
+static void do_forecast(struct bz_worker *w, struct bz_request *r)
+{
+	struct bz_event *event = bz_worker_event(w, BZ_EVENT_DONE);
+	struct bz_err err = {0};
+	int rc;
+
+	event->copies = bz_copies_new();
+	rc = bz_worker_on_line(w, step_forecast, event->copies, &err);
+	bz_worker_complete(w, r, rc == 0 ? NULL : &err, event);
+}
+
 static void do_refresh(struct bz_worker *w, struct bz_request *r)
 {
 	g_autofree char *folder = g_strdup(r->folder);
@@ -235,6 +213,8 @@ static void do_refresh(struct bz_worker *w, struct bz_request *r)
 		rc = look(w, &err);
 	if (rc != 0)
 		complete(w, r, &err, NULL, NULL);
+	else if (r->dry_run)
+		do_forecast(w, r);
 	else
 		do_line_request(w, r, bz_worker_step_refresh, folder);
 }
@@ -245,6 +225,12 @@ static void do_fetch(struct bz_worker *w, struct bz_request *r)
 	struct bz_err err = {0};
 	int rc = bz_worker_on_line(w, bz_worker_step_fetch, &f, &err);
 
+	/* what else is new comes behind it */
+	w->more = w->more || (rc == 0 && is_left_fetch(w, r));
+	if (rc == 0 && f.message == NULL) {
+		bz_worker_again(w, r, NULL);
+		return;
+	}
 	if (rc != 0 && err.kind == BZ_ERR_STALE)
 		w->refresh_due = w->in_view != NULL;
 	complete(w, r, rc == 0 ? NULL : &err, NULL, f.message);
@@ -317,14 +303,17 @@ static bool is_supported(const struct bz_worker *w, enum bz_request_kind kind)
 
 /* A request that needs the line while the person has it switched off or must answer first. POP
  * reads and flags without a line. */
-static bool needs_line(const struct bz_worker *w, enum bz_request_kind kind)
+static bool needs_line(const struct bz_worker *w, const struct bz_request *r)
 {
+	enum bz_request_kind kind = r->kind;
+
 	if (!bz_worker_is_remote(w))
 		return false;
-	if (kind == BZ_REQ_FETCH || kind == BZ_REQ_FLAGS)
+	if (is_left_fetch(w, r))
+		return true;
+	if (kind == BZ_REQ_FETCH || kind == BZ_REQ_FLAGS || kind == BZ_REQ_FOLDERS)
 		return (w->ops->caps & BZ_CAP_LIVE) != 0;
-	return kind == BZ_REQ_REFRESH || kind == BZ_REQ_FOLDERS ||
-	       bz_worker_mail_needs_line(w, kind);
+	return kind == BZ_REQ_REFRESH || bz_worker_mail_needs_line(w, kind);
 }
 
 static void refuse_offline(struct bz_worker *w, struct bz_request *r)
@@ -347,10 +336,15 @@ static void do_local(struct bz_worker *w, struct bz_request *r)
 	int rc;
 
 	bz_worker_begin_job(w, &job, NULL);
-	rc = r->kind == BZ_REQ_FETCH ? bz_worker_step_fetch(w, &job, &f, &err)
-				     : bz_worker_step_flags(w, &job, r, &err);
-	if (rc != 0 && err.kind == BZ_ERR_STALE)
+	if (r->kind == BZ_REQ_FOLDERS)
+		rc = bz_worker_step_folders(w, &job, NULL, &err);
+	else
+		rc = r->kind == BZ_REQ_FETCH ? bz_worker_step_fetch(w, &job, &f, &err)
+					     : bz_worker_step_flags(w, &job, r, &err);
+	if (rc != 0 && err.kind == BZ_ERR_STALE) {
 		w->refresh_due = w->in_view != NULL;
+		w->looking = w->ops->look != NULL;
+	}
 	complete(w, r, rc == 0 ? NULL : &err, NULL, f.message);
 }
 
@@ -393,17 +387,20 @@ static void dispatch(struct bz_worker *w, struct bz_request *r)
 
 static void handle(struct bz_worker *w, struct bz_request *r)
 {
-	bool line = needs_line(w, r->kind);
+	bool line = needs_line(w, r);
 	struct bz_err err;
 
 	if (!is_supported(w, r->kind)) {
 		bz_err_set(&err, BZ_ERR_UNSUPPORTED, BZ_CODE_READ_ONLY,
 			_("This file is opened for reading only."));
 		complete(w, r, &err, NULL, NULL);
+	} else if (r->sift != NULL) {
+		bz_worker_do_limit(w, r);
 	} else if (line && w->line == BZ_LINE_CHOICE) {
 		refuse_offline(w, r);
 	} else if (!line && bz_worker_is_remote(w) &&
-		   (r->kind == BZ_REQ_FETCH || r->kind == BZ_REQ_FLAGS)) {
+		   (r->kind == BZ_REQ_FETCH || r->kind == BZ_REQ_FLAGS ||
+			   r->kind == BZ_REQ_FOLDERS)) {
 		do_local(w, r);
 	} else {
 		dispatch(w, r);
@@ -412,8 +409,8 @@ static void handle(struct bz_worker *w, struct bz_request *r)
 
 /* --- the loop --------------------------------------------------------------------------------- */
 
-/* Monotonic us until which to sleep; 0 = something is due now; -1 = until woken. */
-static int64_t due(const struct bz_worker *w)
+/* When there is work for the account, as due() says it. */
+static int64_t work_due(const struct bz_worker *w)
 {
 	if (w->looking)
 		return 0;
@@ -421,7 +418,43 @@ static int64_t due(const struct bz_worker *w)
 		return -1;
 	if (w->retry_at > 0)
 		return w->retry_at > g_get_monotonic_time() ? w->retry_at : 0;
-	return w->refresh_due || w->more ? 0 : -1;
+	if (w->refresh_due || w->more)
+		return 0;
+	if (w->check_at == 0)
+		return -1;
+	return w->check_at > g_get_monotonic_time() ? w->check_at : 0;
+}
+
+/* Monotonic us until which to sleep; 0 = something is due now; -1 = until woken. */
+static int64_t due(const struct bz_worker *w)
+{
+	int64_t when = work_due(w);
+
+	if (when == 0 || w->tidy_at == 0)
+		return when;
+	if (w->tidy_at <= g_get_monotonic_time())
+		return 0;
+	return when < 0 ? w->tidy_at : MIN(when, w->tidy_at);
+}
+
+static void begin_quiet(struct bz_worker *w)
+{
+	if (w->ops->tidy != NULL)
+		w->tidy_at = g_get_monotonic_time() + (int64_t)w->ops->tidy_after * 1000;
+}
+
+/* Nobody asked for it, so nobody is told where it cannot be had. */
+static void tidy(struct bz_worker *w)
+{
+	struct bz_err err = {0};
+	struct bz_job job;
+	bool more = false;
+
+	bz_worker_begin_job(w, &job, NULL);
+	if (w->ops->tidy(w->backend, &job, &more, &err) != 0)
+		bz_log(BZ_LOG_INFO, "%s: not tidied: %s", w->account->id, err.text);
+	if (!more)
+		w->tidy_at = 0;
 }
 
 static struct bz_request *next_request(struct bz_worker *w, bool *quit)
@@ -454,7 +487,16 @@ static void do_unasked(struct bz_worker *w, bz_worker_step *f, void *arg)
 
 	if (bz_worker_on_line(w, f, arg, &err) != 0 &&
 		(err.kind == BZ_ERR_REFUSED || err.kind == BZ_ERR_STALE))
-		on_note(w, err.text);
+		bz_worker_on_note(w, err.text);
+}
+
+/* check-every: as if the person had asked, but for the failures that are no news. */
+static void begin_check(struct bz_worker *w)
+{
+	w->check_at = 0;
+	w->refresh_due = true;
+	w->folders_known = false;
+	w->looking = w->ops->look != NULL;
 }
 
 static void do_background(struct bz_worker *w)
@@ -462,11 +504,14 @@ static void do_background(struct bz_worker *w)
 	struct bz_err err = {0};
 	g_autofree char *folder = g_strdup(w->in_view);
 
-	if (due(w) != 0)
+	if (work_due(w) != 0) {
+		if (due(w) == 0)
+			tidy(w);
 		return;
+	}
 	if (w->looking) {
 		if (look(w, &err) != 0 && err.kind != BZ_ERR_CANCELLED)
-			on_note(w, err.text);
+			bz_worker_on_note(w, err.text);
 	} else if (w->refresh_due || w->retry_at > 0) {
 		w->refresh_due = false;
 		w->retry_at = 0;
@@ -475,7 +520,9 @@ static void do_background(struct bz_worker *w)
 	} else if (w->more) {
 		do_unasked(w, bz_worker_step_background, NULL);
 		if (!w->more) /* whoever waits for the whole folder need not any longer */
-			on_progress(w, 0, 0, 0, 0);
+			bz_worker_on_progress(w, 0, 0, 0, 0);
+	} else {
+		begin_check(w);
 	}
 }
 
@@ -497,15 +544,18 @@ static void *run(void *me)
 	struct bz_worker *w = me;
 	bool quit = false;
 
+	begin_quiet(w);
 	while (!quit) {
 		struct bz_request *r = next_request(w, &quit);
 
-		if (quit)
+		if (quit) {
 			answer_all(w, r);
-		else if (r != NULL)
+		} else if (r != NULL) {
 			handle(w, r);
-		else
+			begin_quiet(w);
+		} else {
 			do_background(w);
+		}
 	}
 	if (w->ops->disconnect != NULL)
 		w->ops->disconnect(w->backend);
@@ -529,13 +579,36 @@ static int make_paths(struct bz_worker *w, struct bz_err *err)
 	return 0;
 }
 
-static int open_store(struct bz_worker *w, struct bz_err *err)
+/* The mail of a POP account stands in its files: what is wrong with state.db keeps nobody from
+ * reading it. */
+static int open_without_state(struct bz_worker *w, const struct bz_err *why)
 {
-	if (make_paths(w, err) != 0)
+	g_autofree char *text = NULL;
+
+	if (w->account->protocol != BZ_PROTOCOL_POP || why->code == BZ_CODE_LOCKED)
 		return -1;
-	w->store = bz_store_open(w->cache_path, w->state_path, BZ_STORE_OWNER, err);
+	w->store = bz_store_open(w->cache_path, NULL, BZ_STORE_OWNER, NULL);
 	if (w->store == NULL)
 		return -1;
+	text = g_strdup_printf(_("%s The mail of %s can be read; nothing is fetched and nothing "
+				 "is changed until that is put right."),
+		why->text, w->account->id);
+	bz_worker_on_note(w, text);
+	return 0;
+}
+
+static int open_store(struct bz_worker *w, struct bz_err *err)
+{
+	struct bz_err why = {0};
+
+	if (make_paths(w, err) != 0)
+		return -1;
+	w->store = bz_store_open(w->cache_path, w->state_path, BZ_STORE_OWNER, &why);
+	if (w->store == NULL && open_without_state(w, &why) != 0) {
+		if (err != NULL)
+			*err = why;
+		return -1;
+	}
 	w->backend = w->ops->create(w->account, w->store, err);
 	return w->backend != NULL ? 0 : -1;
 }
@@ -578,8 +651,9 @@ struct bz_worker *bz_worker_new(int number, const struct bz_account *account,
 	w->account = account;
 	w->ops = ops;
 	w->bag = bag;
-	w->report = (struct bz_report){w, on_folders, on_rows, on_progress, on_space, on_removals,
-		on_note, on_hurry, on_urgent};
+	w->report = (struct bz_report){w, bz_worker_on_folders, bz_worker_on_rows,
+		bz_worker_on_progress, bz_worker_on_space, bz_worker_on_removals, bz_worker_on_note,
+		on_hurry, on_urgent};
 	if (account->password != NULL)
 		w->password = bz_secret_new(account->password, -1);
 	init_sync(w);

@@ -2,7 +2,8 @@
  *
  * Every request submitted gets exactly one event of kind BZ_EVENT_DONE with its id, also when it
  * was cancelled and at shutdown; worker.c alone posts it. Requests of the person overtake
- * background work. Lost lines are retried by the worker with back-off 5, 10, 20, 40, 60 s. */
+ * background work. Lost lines are retried by the worker with back-off 5, 10, 20, 40, 60 s. An
+ * account with check_every is refreshed by itself that long after the last time. */
 #ifndef BZ_WORKER_H
 #define BZ_WORKER_H
 
@@ -13,7 +14,7 @@ enum bz_request_kind {
 	BZ_REQ_OPEN,     /* folder name + window: answers at once with the listing the store has
 			    (result: listing), then goes on as REFRESH without the person waiting */
 	BZ_REQ_LISTING,  /* folder name: the listing from the store, no network */
-	BZ_REQ_REFRESH,  /* folder name + window: get mail / sync now */
+	BZ_REQ_REFRESH,  /* folder name + window: get mail / sync now; dry_run: result copies */
 	BZ_REQ_FOLDERS,  /* list_folders */
 	BZ_REQ_FETCH,    /* ref + fetch: result message */
 	BZ_REQ_FLAGS,    /* refs + add/remove */
@@ -21,7 +22,7 @@ enum bz_request_kind {
 	BZ_REQ_PASSWORD, /* typed by the person: used, kept for the run once it worked */
 	BZ_REQ_OFFLINE,  /* on != 0: drop the line and stay off; else come back */
 	BZ_REQ_MOVE,     /* refs + folder (the target) + copy: result moved */
-	BZ_REQ_EXPUNGE,  /* refs: deleted for ever */
+	BZ_REQ_EXPUNGE,  /* refs, or folder = all of it: deleted for ever */
 	BZ_REQ_FOLDER_CREATE, /* title */
 	BZ_REQ_FOLDER_RENAME, /* folder + title */
 	BZ_REQ_FOLDER_DELETE, /* folder */
@@ -36,7 +37,12 @@ struct bz_request {
 	enum bz_request_kind kind;
 	uint64_t id;  /* set by submit */
 	char *folder; /* wire name */
-	char *title;  /* UTF-8, of a folder to be */
+	/* OPEN, LISTING: only what these words mean (limit.h), NULL = all. The listing has no holes
+	 * and is as of its making: what changes in the folder is asked for again. cancel, not drop,
+	 * what is no longer wanted. */
+	char *limit;
+	struct bz_sift *sift; /* the worker's: how far it came */
+	char *title;          /* UTF-8, of a folder to be */
 	char *path;
 	bool copy;
 	struct bz_window window;
@@ -44,6 +50,7 @@ struct bz_request {
 	enum bz_fetch fetch;
 	unsigned add, remove;
 	bool on;
+	bool dry_run; /* REFRESH of POP: say what would come and go (bz_job.forecast) */
 	bool pin;
 	struct bz_cert cert;
 	char *secret; /* secret.h memory */

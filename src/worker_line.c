@@ -196,6 +196,9 @@ int bz_worker_step_refresh(
 		w->ops->list_folders != NULL && list_beside(w, job, err) != 0)
 		rc = -1;
 	w->more = rc == 0 && w->ops->background != NULL;
+	if (w->account->check_every > 0)
+		w->check_at =
+			g_get_monotonic_time() + (int64_t)w->account->check_every * G_USEC_PER_SEC;
 	return rc;
 }
 

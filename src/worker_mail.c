@@ -1,5 +1,6 @@
 /* What the person does with mail: filing, deleting, folders; and with local mail alone: compacting,
  * importing, what the server still has. */
+#include "src/lang.h"
 #include "src/worker_private.h"
 
 struct outcome {
@@ -47,6 +48,43 @@ bool bz_worker_mail_needs_line(const struct bz_worker *w, enum bz_request_kind k
 	       kind <= BZ_REQ_FOLDER_DELETE;
 }
 
+/* Those that are in the folder now. */
+static int refs_of_folder(struct bz_worker *w, const char *name, GArray *refs, struct bz_err *err)
+{
+	g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+	struct bz_folder folder;
+	int rc = bz_store_folder_by_name(w->store, name, &folder, err);
+
+	if (rc != 0)
+		return rc < 0 ? -1
+			      : bz_err_set(err, BZ_ERR_STALE, BZ_CODE_NOT_FOUND,
+					_("There is no folder %s here."), name);
+	rc = bz_store_uids(w->store, folder.id, 0, UINT32_MAX, uids, err);
+	for (guint i = 0; rc == 0 && i < uids->len; i++) {
+		struct bz_msgref ref = {
+			folder.id, folder.uidvalidity, g_array_index(uids, uint32_t, i)};
+
+		g_array_append_val(refs, ref);
+	}
+	bz_folder_clear(&folder);
+	return rc;
+}
+
+static int expunge(struct bz_worker *w, const struct bz_job *job, const struct bz_request *r,
+	struct bz_err *err)
+{
+	g_autoptr(GArray) all = NULL;
+
+	if (r->refs != NULL)
+		return w->ops->expunge(w->backend, job, refs_of(r), r->refs->len, err);
+	all = g_array_new(FALSE, FALSE, sizeof(struct bz_msgref));
+	if (refs_of_folder(w, r->folder, all, err) != 0)
+		return -1;
+	return all->len == 0 ? 0
+			     : w->ops->expunge(w->backend, job,
+				       (const struct bz_msgref *)(void *)all->data, all->len, err);
+}
+
 static int step(struct bz_worker *w, const struct bz_job *job, void *arg, struct bz_err *err)
 {
 	const struct bz_backend_ops *ops = w->ops;
@@ -59,7 +97,7 @@ static int step(struct bz_worker *w, const struct bz_job *job, void *arg, struct
 		return ops->move(
 			b, job, refs_of(r), r->refs->len, r->folder, r->copy, o->event->moved, err);
 	case BZ_REQ_EXPUNGE:
-		return ops->expunge(b, job, refs_of(r), r->refs->len, err);
+		return expunge(w, job, r, err);
 	case BZ_REQ_FOLDER_CREATE:
 		return ops->create_folder(b, job, r->title, err);
 	case BZ_REQ_FOLDER_RENAME:
@@ -94,16 +132,15 @@ void bz_worker_do_mail(struct bz_worker *w, struct bz_request *r)
 
 	if (r->kind == BZ_REQ_MOVE)
 		o.event->moved = g_array_new(FALSE, TRUE, sizeof(struct bz_moved));
-	if (r->kind == BZ_REQ_COPIES) {
-		o.event->copies = g_array_new(FALSE, TRUE, sizeof(struct bz_copy));
-		g_array_set_clear_func(o.event->copies, bz_copy_clear);
-	}
+	if (r->kind == BZ_REQ_COPIES)
+		o.event->copies = bz_copies_new();
 	if (bz_worker_mail_needs_line(w, r->kind)) {
 		rc = bz_worker_on_line(w, step, &o, &err);
 	} else {
 		do
 			rc = on_local(w, &o, &err);
 		while (rc == 0 && o.more && !w->report.hurry(w));
+		w->looking = w->ops->look != NULL; /* a folder renamed, a file changed meanwhile */
 	}
 	if (rc == 0 && o.more)
 		bz_worker_again(w, r, o.event);

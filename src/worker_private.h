@@ -38,6 +38,8 @@ struct bz_worker {
 	bool folders_known;
 	enum bz_line_state line;
 	int64_t retry_at;    /* monotonic us, 0 = none */
+	int64_t check_at;    /* monotonic us: to look for new mail unasked; 0 = never */
+	int64_t tidy_at;     /* monotonic us: nobody asked for anything until then; 0 = done */
 	int failures;        /* in a row, for the back-off */
 	char *password;      /* secret; the one to use */
 	bool command_used;   /* password-command ran and was not refused since */
@@ -54,12 +56,28 @@ void bz_worker_complete(struct bz_worker *worker, struct bz_request *request,
 /* It goes on once what the person asked meanwhile is done; takes both. */
 void bz_worker_again(struct bz_worker *worker, struct bz_request *request, struct bz_event *event);
 
+/* --- worker_report.c: struct bz_report; me is the worker -------------------------------------- */
+
+void bz_worker_on_folders(void *me);
+void bz_worker_on_rows(void *me, struct bz_change *change);
+void bz_worker_on_progress(
+	void *me, uint32_t done, uint32_t total, uint64_t bytes, uint64_t bytes_total);
+void bz_worker_on_space(void *me, uint32_t count, uint64_t bytes);
+void bz_worker_on_removals(void *me, uint32_t n, uint64_t bytes);
+void bz_worker_on_note(void *me, const char *text);
+
 /* --- worker_mail.c: the worker's thread alone ------------------------------------------------- */
 
 bool bz_worker_mail_is_supported(const struct bz_worker *worker, enum bz_request_kind kind);
 bool bz_worker_mail_needs_line(const struct bz_worker *worker, enum bz_request_kind kind);
 /* BZ_REQ_MOVE to BZ_REQ_AGREE. */
 void bz_worker_do_mail(struct bz_worker *worker, struct bz_request *request);
+
+/* --- worker_limit.c: the worker's thread alone ------------------------------------------------ */
+
+/* The next piece (<= 50 ms) of a listing by request->limit; answers it or comes again. */
+void bz_worker_do_limit(struct bz_worker *worker, struct bz_request *request);
+void bz_sift_free(struct bz_sift *sift);
 
 /* --- worker_line.c: the worker's thread alone ------------------------------------------------- */
 
