@@ -12,7 +12,7 @@
 
 enum { WIDTH_PIPED = 100, WINDOW = 200, SURE_ROWS = 500, PATIENCE_MS = 60000 };
 
-static int output_width(void)
+int bz_cli_output_width(void)
 {
 	struct winsize size;
 
@@ -50,44 +50,65 @@ static void print_row(const struct bz_summary *row, const char *ref, int width)
 		(row->flags & BZ_FLAG_FLAGGED) != 0 ? '!' : ' ', date, from, g_strchomp(subject));
 }
 
-/* How a script names the row again. */
-static char *ref_of(const struct bz_session *s, const struct bz_folder *folder,
-	const struct bz_summary *row, uint32_t position, uint32_t size)
+/* What is printed: rows of a folder, and all of it, where a FILE's messages have their numbers. */
+struct shown {
+	const struct bz_cli *cli;
+	struct bz_session *session;
+	struct bz_folder folder;
+	struct bz_listing *all;
+	struct bz_listing *rows; /* all, or those that --match means */
+	uint32_t place;          /* in all, of the row last printed */
+};
+
+/* A FILE's messages are numbered from its beginning. */
+static uint32_t number_of(struct shown *list, const struct bz_summary *row)
 {
-	if (s->account->protocol == BZ_PROTOCOL_FILE)
-		return g_strdup_printf("%s:%u", s->account->mbox, size - position);
-	if (folder->role == BZ_ROLE_INBOX)
-		return g_strdup_printf("%s:%u", s->account->id, row->uid);
-	return g_strdup_printf("%s/%s:%u", s->account->id, folder->title, row->uid);
+	while (list->place < bz_listing_size(list->all) &&
+		bz_listing_row(list->all, list->place) != row->row)
+		list->place++;
+	return bz_listing_size(list->all) - list->place;
 }
 
-static int print_window(const struct bz_cli *cli, struct bz_session *s,
-	const struct bz_folder *folder, const struct bz_listing *listing, uint32_t first,
-	uint32_t n, struct bz_err *err)
+/* How a script names the row again. */
+static char *ref_of(const struct shown *list, const struct bz_summary *row)
+{
+	const struct bz_account *account = list->session->account;
+
+	if (account->protocol == BZ_PROTOCOL_FILE)
+		return g_strdup_printf("%s:%u", account->mbox, row->uid);
+	if (list->folder.role == BZ_ROLE_INBOX)
+		return g_strdup_printf("%s:%u", account->id, row->uid);
+	return g_strdup_printf("%s/%s:%u", account->id, list->folder.title, row->uid);
+}
+
+static void print_one(struct shown *list, struct bz_summary *row, int width)
+{
+	g_autofree char *ref = NULL, *json = NULL;
+
+	if (list->session->account->protocol == BZ_PROTOCOL_FILE)
+		row->uid = number_of(list, row);
+	ref = ref_of(list, row);
+	if (!list->cli->json) {
+		print_row(row, ref, width);
+		return;
+	}
+	json = bz_json_summary(row, ref);
+	puts(json);
+}
+
+static int print_window(struct shown *list, uint32_t first, uint32_t n, struct bz_err *err)
 {
 	struct bz_summary rows[WINDOW];
 	uint32_t ids[WINDOW];
-	int width = output_width();
+	int width = bz_cli_output_width();
 
 	for (uint32_t i = 0; i < n; i++)
-		ids[i] = bz_listing_row(listing, first + i);
-	if (bz_store_window(s->store, ids, n, rows, err) != 0)
+		ids[i] = bz_listing_row(list->rows, first + i);
+	if (bz_store_window(list->session->store, ids, n, rows, err) != 0)
 		return -1;
 	for (uint32_t i = 0; i < n; i++) {
-		g_autofree char *ref =
-			ref_of(s, folder, &rows[i], first + i, bz_listing_size(listing));
-
-		if (rows[i].row == 0)
-			continue;
-		if (s->account->protocol == BZ_PROTOCOL_FILE)
-			rows[i].uid = bz_listing_size(listing) - first - i;
-		if (cli->json) {
-			g_autofree char *json = bz_json_summary(&rows[i], ref);
-
-			puts(json);
-		} else {
-			print_row(&rows[i], ref, width);
-		}
+		if (rows[i].row != 0)
+			print_one(list, &rows[i], width);
 		bz_summary_clear(&rows[i]);
 	}
 	return 0;
@@ -126,31 +147,23 @@ static struct bz_listing *wait_rows(
 	struct bz_session *s, const char *name, uint32_t limit, bool online, struct bz_err *err)
 {
 	for (;;) {
-		struct bz_request *request = bz_request_new(BZ_REQ_LISTING);
-		struct bz_listing *listing;
-		struct bz_event *event;
+		struct bz_listing *listing = bz_session_listing(s, name, NULL, err);
 
-		request->folder = g_strdup(name);
-		event = bz_session_do(s, request, err);
-		if (event == NULL)
-			return NULL;
-		listing = g_steal_pointer(&event->listing);
-		bz_event_free(event);
-		if (!online || is_settled(s, listing, limit) || !bz_session_pump(s, PATIENCE_MS))
+		if (listing == NULL || !online || is_settled(s, listing, limit) ||
+			!bz_session_pump(s, PATIENCE_MS))
 			return listing;
 		bz_listing_free(listing);
 	}
 }
 
-static int print_listing(const struct bz_cli *cli, struct bz_session *s,
-	const struct bz_folder *folder, const struct bz_listing *listing, struct bz_err *err)
+static int print_listing(struct shown *list, struct bz_err *err)
 {
-	uint32_t n = known_rows(listing);
+	uint32_t n = known_rows(list->rows), limit = (uint32_t)list->cli->limit;
 
-	if (cli->limit > 0)
-		n = MIN(n, (uint32_t)cli->limit);
+	if (limit > 0)
+		n = MIN(n, limit);
 	for (uint32_t first = 0; first < n; first += WINDOW)
-		if (print_window(cli, s, folder, listing, first, MIN(n - first, WINDOW), err) != 0)
+		if (print_window(list, first, MIN(n - first, WINDOW), err) != 0)
 			return -1;
 	return 0;
 }
@@ -162,24 +175,35 @@ static const char *wire_name(const struct bz_session *s, const struct bz_folder 
 	return s->account->protocol == BZ_PROTOCOL_FILE ? "FILE" : "INBOX";
 }
 
-/* As many rows as wanted, from the server if it can be reached: what is kept here comes back even
- * when *err says that it cannot. NULL when nothing can be read. */
-static struct bz_listing *get_rows(
-	const struct bz_cli *cli, struct bz_session *s, const char *name, struct bz_err *err)
+static void free_rows(struct shown *list)
 {
+	if (list->rows != list->all)
+		bz_listing_free(list->rows);
+	bz_listing_free(list->all);
+	list->rows = list->all = NULL;
+}
+
+/* As many rows as wanted, from the server if it can be reached: what is kept here comes back even
+ * when *err says that it cannot. None when nothing can be read. */
+static void get_rows(struct shown *list, struct bz_err *err)
+{
+	struct bz_session *s = list->session;
+	const char *name = wire_name(s, &list->folder), *match = list->cli->match;
+	uint32_t limit = match == NULL ? (uint32_t)list->cli->limit : 0; /* or it looks at all */
 	struct bz_err kept_err = {0};
-	struct bz_listing *listing;
-	uint32_t limit = (uint32_t)cli->limit;
 	int rc;
 
-	s->line_err = (struct bz_err){0};
+	free_rows(list);
+	s->line_err = *err = (struct bz_err){0};
 	rc = bz_session_refresh(s, name, limit > 0 ? limit : WINDOW, err);
-	listing = wait_rows(s, name, limit, rc == 0, &kept_err);
-	if (listing == NULL)
+	list->all = wait_rows(s, name, limit, rc == 0, &kept_err);
+	list->rows = list->all == NULL || match == NULL
+			     ? list->all
+			     : bz_session_listing(s, name, match, &kept_err);
+	if (list->rows == NULL)
 		*err = kept_err;
 	else if (rc == 0)
 		*err = s->line_err;
-	return listing;
 }
 
 /* A server may end a session that another device's changes have overtaken. */
@@ -192,22 +216,18 @@ static bool is_worth_another_try(const struct bz_err *err)
  * be reached; the exit code says so. */
 static int list_folder(const struct bz_cli *cli, struct bz_session *s, const char *title)
 {
-	struct bz_folder folder = {.role = BZ_ROLE_INBOX};
+	struct shown list = {.cli = cli, .session = s, .folder = {.role = BZ_ROLE_INBOX}};
 	struct bz_err err = {0}, print_err = {0};
-	struct bz_listing *listing;
 
-	if (title != NULL && bz_session_folder(s, title, &folder, &err) != 0)
+	if (title != NULL && bz_session_folder(s, title, &list.folder, &err) != 0)
 		return bz_session_fail(s, &err);
-	listing = get_rows(cli, s, wire_name(s, &folder), &err);
-	if (is_worth_another_try(&err)) {
-		bz_listing_free(listing);
-		err = (struct bz_err){0};
-		listing = get_rows(cli, s, wire_name(s, &folder), &err);
-	}
-	if (listing != NULL)
-		(void)print_listing(cli, s, &folder, listing, &print_err);
-	bz_folder_clear(&folder);
-	bz_listing_free(listing);
+	get_rows(&list, &err);
+	if (is_worth_another_try(&err))
+		get_rows(&list, &err);
+	if (list.rows != NULL)
+		(void)print_listing(&list, &print_err);
+	free_rows(&list);
+	bz_folder_clear(&list.folder);
 	if (err.kind != BZ_ERR_NONE)
 		return bz_session_fail(s, &err);
 	return print_err.kind == BZ_ERR_NONE ? EX_OK : bz_session_fail(s, &print_err);

@@ -10,6 +10,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+enum { COUNTED = 100 };
+
 static const struct bz_backend_ops *ops_for(
 	const struct bz_cli_wiring *wiring, enum bz_protocol protocol)
 {
@@ -48,11 +50,46 @@ void bz_session_close(struct bz_session *s)
 /* --- events ----------------------------------------------------------------------------------- */
 
 /* It may hold a folder's name, so it is cleaned like all that comes from a server. */
-static void print_note(const char *text)
+static void print_note(const struct bz_session *s, const char *text)
 {
 	g_autofree char *clean = bz_text_clean(text, strlen(text), 0);
 
-	fprintf(stderr, "buzon: %s\n", clean);
+	if (s->notes != NULL)
+		fprintf(s->notes, "%s\n", clean);
+	else
+		fprintf(stderr, "buzon: %s\n", clean);
+}
+
+/* New rows, and those among them that stand for what is on the server only. */
+static void count_rows(struct bz_session *s, const GArray *ids)
+{
+	struct bz_summary rows[COUNTED];
+
+	for (guint i = 0; i < ids->len; i += COUNTED) {
+		guint n = MIN(ids->len - i, COUNTED);
+
+		(void)bz_store_window(s->store, &g_array_index(ids, uint32_t, i), n, rows, NULL);
+		for (guint k = 0; k < n; k++) {
+			bool left = (rows[k].flags & BZ_FLAG_LEFT) != 0;
+
+			s->left += left;
+			s->arrived += !left;
+			s->stored += left ? 0 : rows[k].size;
+			s->moved_on += rows[k].row == 0;
+			bz_summary_clear(&rows[k]);
+		}
+	}
+}
+
+static uint32_t inbox_of(struct bz_session *s)
+{
+	struct bz_folder folder;
+
+	if (s->inbox == 0 && bz_store_folder_by_name(s->store, "INBOX", &folder, NULL) == 0) {
+		s->inbox = folder.id;
+		bz_folder_clear(&folder);
+	}
+	return s->inbox;
 }
 
 static void note_event(struct bz_session *s, const struct bz_event *event)
@@ -64,25 +101,48 @@ static void note_event(struct bz_session *s, const struct bz_event *event)
 		if (event->cert != NULL)
 			s->cert = *event->cert;
 		break;
-	case BZ_EVENT_ROWS:
-		if (event->change->kind == BZ_CHANGE_NEWER)
-			s->arrived += event->change->ids->len;
+	case BZ_EVENT_ROWS: /* in other folders they were only filed */
+		if (event->change->kind == BZ_CHANGE_NEWER && event->change->folder == inbox_of(s))
+			count_rows(s, event->change->ids);
 		break;
 	case BZ_EVENT_PROGRESS:
 		s->progress_over = event->total == 0;
 		s->bytes = MAX(s->bytes, event->bytes);
+		if (s->progress != NULL)
+			bz_progress_update(s->progress, event);
 		break;
 	case BZ_EVENT_NOTE:
-		print_note(event->text);
+		if (s->progress != NULL)
+			bz_progress_erase(s->progress);
+		print_note(s, event->text);
 		break;
 	default:
 		break;
 	}
 }
 
+/* NULL after timeout_ms; or stopped, then the worker ended: it told all it did and answered all. */
+static struct bz_event *next_event(struct bz_session *s, int timeout_ms)
+{
+	struct bz_event *event = bz_mailbag_take(s->bag);
+
+	while (event == NULL && s->worker != NULL) {
+		bool came = bz_stop_wait(s->stop, bz_mailbag_fd(s->bag), timeout_ms);
+
+		if (s->stop != NULL && bz_stop_is_due(s->stop)) {
+			s->stopped = true;
+			bz_worker_destroy(&s->worker);
+		} else if (!came && timeout_ms >= 0) {
+			return NULL;
+		}
+		event = bz_mailbag_take(s->bag);
+	}
+	return event;
+}
+
 bool bz_session_pump(struct bz_session *s, int timeout_ms)
 {
-	struct bz_event *event = bz_mailbag_wait(s->bag, timeout_ms);
+	struct bz_event *event = next_event(s, timeout_ms);
 
 	if (event == NULL)
 		return false;
@@ -94,10 +154,10 @@ bool bz_session_pump(struct bz_session *s, int timeout_ms)
 static struct bz_event *wait_for(struct bz_session *s, uint64_t id)
 {
 	for (;;) {
-		struct bz_event *event = bz_mailbag_wait(s->bag, -1);
+		struct bz_event *event = next_event(s, -1);
 
 		if (event == NULL)
-			continue;
+			return NULL;
 		if (event->kind == BZ_EVENT_DONE && event->request == id)
 			return event;
 		note_event(s, event);
@@ -145,41 +205,58 @@ static struct bz_request *copy_request(const struct bz_request *r)
 	struct bz_request *copy = bz_request_new(r->kind);
 
 	copy->folder = g_strdup(r->folder);
+	copy->limit = g_strdup(r->limit);
 	copy->window = r->window;
+	copy->dry_run = r->dry_run;
 	copy->refs = r->refs != NULL ? g_array_ref(r->refs) : NULL;
 	copy->fetch = r->fetch;
 	return copy;
+}
+
+/* Its answer; NULL when it was stopped before. request is taken. */
+static struct bz_event *submit(struct bz_session *s, struct bz_request *request)
+{
+	if (s->worker == NULL) {
+		bz_request_free(request);
+		return NULL;
+	}
+	return wait_for(s, bz_worker_submit(s->worker, request));
 }
 
 /* Give the password to the worker. False when there is none to give. */
 static bool give_password(struct bz_session *s)
 {
 	struct bz_request *request;
-	char *secret = ask_password(s->account);
+	char *secret;
 
+	if (s->progress != NULL)
+		bz_progress_erase(s->progress);
+	secret = ask_password(s->account);
 	if (secret == NULL)
 		return false;
 	request = bz_request_new(BZ_REQ_PASSWORD);
 	request->secret = secret;
-	bz_event_free(wait_for(s, bz_worker_submit(s->worker, request)));
+	bz_event_free(submit(s, request));
 	return true;
 }
 
 struct bz_event *bz_session_do(struct bz_session *s, struct bz_request *request, struct bz_err *err)
 {
 	struct bz_request *again = copy_request(request);
-	struct bz_event *event = wait_for(s, bz_worker_submit(s->worker, request));
+	struct bz_event *event = submit(s, request);
 
-	if (event->err.kind == BZ_ERR_AUTH && event->err.code == BZ_CODE_NO_PASSWORD &&
-		give_password(s)) {
+	if (event != NULL && event->err.kind == BZ_ERR_AUTH &&
+		event->err.code == BZ_CODE_NO_PASSWORD && give_password(s)) {
 		bz_event_free(event);
-		event = wait_for(s, bz_worker_submit(s->worker, g_steal_pointer(&again)));
+		event = submit(s, g_steal_pointer(&again));
 	}
 	bz_request_free(again);
-	if (event->err.kind == BZ_ERR_NONE)
+	if (event != NULL && event->err.kind == BZ_ERR_NONE)
 		return event;
-	if (err != NULL)
+	if (event != NULL && err != NULL)
 		*err = event->err;
+	else
+		bz_err_set(err, BZ_ERR_CANCELLED, BZ_CODE_NONE, _("Stopped."));
 	bz_event_free(event);
 	return NULL;
 }
@@ -195,6 +272,22 @@ int bz_session_refresh(struct bz_session *s, const char *folder, uint32_t rows, 
 	event = bz_session_do(s, request, err);
 	bz_event_free(event);
 	return event != NULL ? 0 : -1;
+}
+
+struct bz_listing *bz_session_listing(
+	struct bz_session *s, const char *folder, const char *match, struct bz_err *err)
+{
+	struct bz_request *request = bz_request_new(BZ_REQ_LISTING);
+	struct bz_listing *listing = NULL;
+	struct bz_event *event;
+
+	request->folder = g_strdup(folder);
+	request->limit = g_strdup(match);
+	event = bz_session_do(s, request, err);
+	if (event != NULL)
+		listing = g_steal_pointer(&event->listing);
+	bz_event_free(event);
+	return listing;
 }
 
 /* --- folders ---------------------------------------------------------------------------------- */

@@ -56,3 +56,14 @@ char *bz_lang_size(uint64_t bytes)
 		g_strdelimit(size, ".", ',');
 	return size;
 }
+
+char *bz_lang_number(uint64_t number)
+{
+	GString *text = g_string_new(NULL);
+	char mark = strcmp(current, "es") == 0 ? '.' : ',';
+
+	g_string_printf(text, "%" G_GUINT64_FORMAT, number);
+	for (gssize at = (gssize)text->len - 3; at > 0; at -= 3)
+		g_string_insert_c(text, at, mark);
+	return g_string_free(text, FALSE);
+}

@@ -14,5 +14,7 @@ void bz_lang_init(const char *lang);
 
 /* "577 bytes", "6.4 kB", with the decimal mark of the language; the caller frees. */
 char *bz_lang_size(uint64_t bytes);
+/* "1,234", in Spanish "1.234"; the caller frees. */
+char *bz_lang_number(uint64_t number);
 
 #endif

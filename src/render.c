@@ -1,6 +1,7 @@
 #include "src/render.h"
 #include "src/lang.h"
 #include "src/mime.h"
+#include "src/retention.h"
 #include "src/text.h"
 
 #include <string.h>
@@ -450,15 +451,37 @@ static void add_all_headers(struct bz_doc *doc, const struct bz_message *m)
 	}
 }
 
+/* What becomes of the copy on a POP server; NULL = there is none, or nobody knows. */
+static char *server_text(const struct bz_message *m, int64_t now)
+{
+	g_autofree char *day = NULL;
+
+	if (m->server_until == INT64_MIN || m->server_until == 0)
+		return NULL;
+	switch (m->server_fate) {
+	case BZ_COPY_GOES:
+		day = bz_retention_day(m->server_until, now);
+		return g_strdup_printf(_("on the server until %s"), day);
+	case BZ_COPY_UNTIL_DELETED:
+		return g_strdup(_("on the server until it is deleted here"));
+	case BZ_COPY_DUE:
+		return g_strdup(_("on the server until mail is fetched next"));
+	default:
+		return g_strdup(_("on the server, too"));
+	}
+}
+
 static void add_headers(struct bz_doc *doc, const struct bz_message *m, int64_t now)
 {
-	g_autofree char *date = date_text(m, now);
+	g_autofree char *date = date_text(m, now), *server = server_text(m, now);
 
 	add_header(doc, _("Subject"), m->subject, BZ_TEXT_STRONG);
 	add_addresses(doc, _("From"), m->from);
 	add_header(doc, _("Date"), date, BZ_TEXT_NORMAL);
 	add_addresses(doc, _("To"), m->to);
 	add_addresses(doc, _("Cc"), m->cc);
+	if (server != NULL)
+		add_header(doc, _("Server"), server, BZ_TEXT_NORMAL);
 }
 
 struct bz_doc *bz_render(const struct bz_message *message, int width, unsigned flags, int64_t now)

@@ -28,6 +28,8 @@ void bz_account_destroy(struct bz_account **account)
 	g_free(a->password_command);
 	g_free(a->tls_ca_file);
 	g_free(a->mbox);
+	if (a->rules != NULL)
+		g_ptr_array_unref(a->rules);
 	g_free(a);
 	*account = NULL;
 }
@@ -37,6 +39,17 @@ static void account_free(void *account)
 	struct bz_account *a = account;
 
 	bz_account_destroy(&a);
+}
+
+static void rule_free(void *data)
+{
+	struct bz_rule *rule = data;
+
+	g_free(rule->name);
+	g_free(rule->account);
+	g_free(rule->match);
+	g_free(rule->folder);
+	g_free(rule);
 }
 
 struct bz_account *bz_account_for_file(const char *path)
@@ -60,6 +73,7 @@ void bz_settings_destroy(struct bz_settings **settings)
 	if (*settings == NULL)
 		return;
 	g_ptr_array_unref((*settings)->accounts);
+	g_ptr_array_unref((*settings)->rules);
 	g_free((*settings)->language);
 	g_free((*settings)->log);
 	g_free(*settings);
@@ -140,19 +154,26 @@ static int by_line(const void *a, const void *b)
 	const struct bz_problem *x = *(struct bz_problem *const *)a;
 	const struct bz_problem *y = *(struct bz_problem *const *)b;
 
-	return x->line - y->line;
+	return x->line != y->line ? x->line - y->line : x->column - y->column;
+}
+
+void bz_problem_add_at(struct bz_reading *r, int line, int column, const char *text)
+{
+	struct bz_problem *p = g_new(struct bz_problem, 1);
+
+	*p = (struct bz_problem){line, column, g_strdup(text)};
+	g_ptr_array_add(r->problems, p);
 }
 
 void bz_problem_add(struct bz_reading *r, int line, const char *fmt, ...)
 {
-	struct bz_problem *p = g_new(struct bz_problem, 1);
+	g_autofree char *text = NULL;
 	va_list ap;
 
 	va_start(ap, fmt);
-	p->text = g_strdup_vprintf(fmt, ap);
+	text = g_strdup_vprintf(fmt, ap);
 	va_end(ap);
-	p->line = line;
-	g_ptr_array_add(r->problems, p);
+	bz_problem_add_at(r, line, 0, text);
 }
 
 static void problem_free(void *data)
@@ -172,7 +193,10 @@ static GPtrArray *problem_lines(const struct bz_reading *r, const char *path)
 	for (guint i = 0; i < r->problems->len; i++) {
 		const struct bz_problem *p = g_ptr_array_index(r->problems, i);
 
-		g_ptr_array_add(out, g_strdup_printf("%s:%d: %s", name, p->line, p->text));
+		g_ptr_array_add(out,
+			p->column > 0
+				? g_strdup_printf("%s:%d:%d: %s", name, p->line, p->column, p->text)
+				: g_strdup_printf("%s:%d: %s", name, p->line, p->text));
 	}
 	return out;
 }
@@ -184,6 +208,7 @@ struct bz_settings *bz_settings_load(const char *path, GPtrArray **problems, str
 
 	r.settings = g_new0(struct bz_settings, 1);
 	r.settings->accounts = g_ptr_array_new_with_free_func(account_free);
+	r.settings->rules = g_ptr_array_new_with_free_func(rule_free);
 	r.path = path;
 	if (text != NULL) {
 		bz_settings_read(&r, text);

@@ -40,6 +40,16 @@ struct bz_account {
 	bool leave_given;    /* it stands in buzonrc: a program without a screen may remove */
 	bool newest_first;   /* fetch-order = newest */
 	uint64_t max_size;   /* bytes; larger messages stay on the server; 0 = no limit */
+	GPtrArray *rules; /* struct bz_rule *, those for it, in file order; borrowed; NULL = none */
+};
+
+/* One [rule "NAME"] section: what is done with new POP mail that limit words mean. */
+struct bz_rule {
+	char *name;
+	char *account; /* id; NULL = every POP account */
+	char *match;   /* limit words, checked */
+	char *folder;  /* title of where it goes; NULL = stays */
+	bool flag, read;
 };
 
 enum bz_glyphs { BZ_GLYPHS_AUTO, BZ_GLYPHS_UNICODE, BZ_GLYPHS_ASCII };
@@ -47,6 +57,7 @@ enum bz_theme { BZ_THEME_AUTO, BZ_THEME_MONO };
 
 struct bz_settings {
 	GPtrArray *accounts; /* of struct bz_account *, in file order */
+	GPtrArray *rules;    /* of struct bz_rule *, in file order */
 	char *language;      /* "en", "es" or NULL */
 	enum bz_theme theme;
 	enum bz_glyphs glyphs;
@@ -54,7 +65,8 @@ struct bz_settings {
 };
 
 /* Read and check PATH. NULL on any error; then *problems (never NULL) holds one line per fault,
- * "buzonrc:7: unknown key \"prot\" in account \"casa\"; did you mean \"protocol\"?", in line order.
+ * "buzonrc:7: unknown key \"prot\" in account \"casa\"; did you mean \"protocol\"?", in line order;
+ * where the place in the line is known it stands behind the line's number, "buzonrc:7:12: ...".
  * A missing file gives err code NOT_FOUND. Resolves defaults with paths.h. */
 struct bz_settings *bz_settings_load(const char *path, GPtrArray **problems, struct bz_err *err);
 void bz_settings_destroy(struct bz_settings **settings);
