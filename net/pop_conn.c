@@ -8,15 +8,15 @@
 #include <stdarg.h>
 #include <string.h>
 
-enum { MESSAGES_MAX = 500000, CAPA_MAX = 200, UIDL_MAX = 70 };
+enum { CAPA_MAX = 200, COMMAND_MAX = 2 * 4096 + 100 };
 #define ANSWER_SECONDS 60.0
-#define QUIT_SECONDS 2.0
+#define CAPS_KEY "pop-capabilities"
 
 /* --- lines ------------------------------------------------------------------------------------ */
 
 int pop_say(struct pop_conn *c, struct bz_err *err, const char *fmt, ...)
 {
-	char line[4200];
+	char line[COMMAND_MAX];
 	va_list args;
 	int n, rc;
 
@@ -32,7 +32,7 @@ int pop_say(struct pop_conn *c, struct bz_err *err, const char *fmt, ...)
 	return rc;
 }
 
-static int broken(const struct pop_conn *c, const char *words, struct bz_err *err)
+int pop_broken(const struct pop_conn *c, const char *words, struct bz_err *err)
 {
 	return bz_err_server(err, BZ_ERR_PROTO, BZ_CODE_NONE, words, -1,
 		_("%s does not speak POP3 as it should; the connection was closed."),
@@ -49,14 +49,13 @@ int pop_status(struct pop_conn *c, const char **text, struct bz_err *err)
 		return -1;
 	ok = g_str_has_prefix(line, "+OK");
 	if (!ok && !g_str_has_prefix(line, "-ERR"))
-		return broken(c, line, err);
+		return pop_broken(c, line, err);
 	if (text != NULL)
 		*text = line + (ok ? 3 : 4) + strspn(line + (ok ? 3 : 4), " ");
 	return ok ? 0 : 1;
 }
 
-/* One line of a multi-line answer: 1 a line, 0 the end. */
-static int next_item(struct pop_conn *c, const char **line, struct bz_err *err)
+int pop_next(struct pop_conn *c, const char **line, struct bz_err *err)
 {
 	size_t n;
 
@@ -70,51 +69,104 @@ static int next_item(struct pop_conn *c, const char **line, struct bz_err *err)
 
 /* --- CAPA (RFC 2449) -------------------------------------------------------------------------- */
 
-static void note_capa(struct pop_conn *c, const char *line)
+static void note_capa(struct pop_caps *caps, const char *line)
 {
-	g_auto(GStrv) words = g_strsplit(line, " ", 0);
+	const struct {
+		const char *word;
+		bool *flag;
+	} words[] = {{"PIPELINING", &caps->pipelining}, {"USER", &caps->user}, {"TOP", &caps->top},
+		{"UIDL", &caps->uidl}, {"AUTH-RESP-CODE", &caps->auth_codes}};
+	g_auto(GStrv) said = g_strsplit(line, " ", 0);
 
-	if (words[0] == NULL)
+	if (said[0] == NULL)
 		return;
-	c->pipelining = c->pipelining || g_ascii_strcasecmp(words[0], "PIPELINING") == 0;
-	c->user = c->user || g_ascii_strcasecmp(words[0], "USER") == 0;
-	for (char **w = words + 1; g_ascii_strcasecmp(words[0], "SASL") == 0 && *w != NULL; w++)
-		c->plain = c->plain || g_ascii_strcasecmp(*w, "PLAIN") == 0;
+	for (size_t i = 0; i < G_N_ELEMENTS(words); i++)
+		if (g_ascii_strcasecmp(said[0], words[i].word) == 0)
+			*words[i].flag = true;
+	for (char **w = said + 1; g_ascii_strcasecmp(said[0], "SASL") == 0 && *w != NULL; w++)
+		caps->plain = caps->plain || g_ascii_strcasecmp(*w, "PLAIN") == 0;
 }
 
-static int ask_capa(struct pop_conn *c, struct bz_err *err)
+static int read_capa(struct pop_conn *c, struct bz_err *err)
 {
 	const char *line;
-	int rc, lines = 0;
+	int rc = pop_status(c, NULL, err), lines = 0;
 
-	if (pop_say(c, err, "CAPA") != 0)
-		return -1;
-	rc = pop_status(c, NULL, err);
+	c->caps = (struct pop_caps){.told = rc == 0};
 	if (rc != 0) {
-		c->user = true; /* too old for CAPA: USER is what it knows */
+		c->caps.user = true; /* too old for CAPA: USER is what it knows */
 		return rc < 0 ? -1 : 0;
 	}
-	while ((rc = next_item(c, &line, err)) == 1) {
+	while ((rc = pop_next(c, &line, err)) == 1) {
 		if (++lines > CAPA_MAX)
-			return broken(c, "CAPA", err);
-		note_capa(c, line);
+			return pop_broken(c, "CAPA", err);
+		note_capa(&c->caps, line);
 	}
 	return rc;
 }
 
+/* What the account's server said the last time: may CAPA and the login go in one flight? That
+ * gives away no more than the login does: it goes over the same verified line. */
+static bool known_to_pipeline(struct bz_store *store)
+{
+	g_autofree char *words = NULL;
+
+	return bz_store_meta_get(store, CAPS_KEY, &words, NULL) == 0 &&
+	       strcmp(words, "PIPELINING USER") == 0;
+}
+
+static int remember(
+	const struct pop_conn *c, struct bz_store *store, bool known, struct bz_err *err)
+{
+	bool now = c->caps.pipelining && c->caps.user;
+
+	return now == known ? 0
+			    : bz_store_meta_set(store, CAPS_KEY, now ? "PIPELINING USER" : "", err);
+}
+
 /* --- login ------------------------------------------------------------------------------------ */
 
-/* A refusal that another try may cure is no matter of the password (RFC 2449 8.1, RFC 3206). */
+/* Does the refusal begin with this code (RFC 2449 section 8, RFC 3206)? */
+static bool has_code(const char *words, const char *code)
+{
+	size_t n = strlen(code);
+
+	return words[0] == '[' && g_ascii_strncasecmp(words + 1, code, n) == 0 &&
+	       (words[n + 1] == ']' || words[n + 1] == '/');
+}
+
+/* Older servers have words alone for it: those of RFC 1939's own examples. */
+static bool is_locked(const char *words)
+{
+	return has_code(words, "IN-USE") ||
+	       (words[0] != '[' && strcasestr(words, "maildrop") != NULL &&
+		       strcasestr(words, "lock") != NULL);
+}
+
 static int refused(
 	const struct pop_conn *c, const struct bz_account *a, const char *words, struct bz_err *err)
 {
-	static const char *const later[] = {
-		"[IN-USE]", "[LOGIN-DELAY]", "[SYS/TEMP]", "[SYS/PERM]"};
+	const char *host = a->host;
 
-	for (size_t i = 0; i < G_N_ELEMENTS(later); i++)
-		if (g_ascii_strncasecmp(words, later[i], strlen(later[i])) == 0)
-			return bz_err_server(err, BZ_ERR_NET, BZ_CODE_NONE, words, -1,
-				_("%s cannot open the mailbox now."), bz_stream_host(c->stream));
+	if (is_locked(words))
+		return bz_err_server(err, BZ_ERR_NET, BZ_CODE_LOCKED, words, -1,
+			_("Another program is reading this mailbox at %s just now. Nothing is "
+			  "lost; try again in a while."),
+			host);
+	if (has_code(words, "LOGIN-DELAY"))
+		return bz_err_server(err, BZ_ERR_NET, BZ_CODE_NONE, words, -1,
+			_("%s wants a pause between two logins. Look less often (check-every)."),
+			host);
+	if (has_code(words, "SYS/PERM"))
+		return bz_err_server(err, BZ_ERR_PROTO, BZ_CODE_NONE, words, -1,
+			_("%s cannot open this mailbox, and waiting will not help: whoever runs "
+			  "the server has to repair it."),
+			host);
+	if (has_code(words, "SYS") || (c->caps.auth_codes && !has_code(words, "AUTH")))
+		return bz_err_server(err, BZ_ERR_NET, BZ_CODE_NONE, words, -1,
+			_("%s cannot open the mailbox now. The password is not the reason; try "
+			  "again in a while."),
+			host);
 	return bz_login_refused(a, words, err);
 }
 
@@ -146,181 +198,86 @@ static int login_plain(
 	return rc == 0 ? expect_login(c, a, err) : -1;
 }
 
-static int login(
+/* All at once: that one is refused makes the others errors too, so the first counts. */
+static int login_at_once(
 	struct pop_conn *c, const struct bz_account *a, const char *password, struct bz_err *err)
 {
-	if (!c->user && c->plain)
-		return login_plain(c, a, password, err);
-	if (!c->user)
-		return bz_err_set(err, BZ_ERR_AUTH, BZ_CODE_LOGIN_REFUSED,
-			_("%s offers no way to log in that buzon uses (USER or PLAIN). Nothing was "
-			  "sent."),
-			a->host);
-	if (pop_say(c, err, "USER %s", a->user) != 0 ||
-		(!c->pipelining && expect_login(c, a, err) != 0) ||
-		pop_say(c, err, "PASS %s", password) != 0 ||
-		(c->pipelining && expect_login(c, a, err) != 0))
+	if (pop_say(c, err, "USER %s\r\nPASS %s", a->user, password) != 0 ||
+		expect_login(c, a, err) != 0)
 		return -1;
 	return expect_login(c, a, err);
 }
 
-/* --- UIDL and LIST ---------------------------------------------------------------------------- */
-
-/* RFC 1939 section 7: 1 to 70 characters of 0x21 to 0x7E. What breaks that rule is known by its
- * digest. */
-static void keep_uidl(const char *id, size_t n, struct pop_item *item)
+static int login(
+	struct pop_conn *c, const struct bz_account *a, const char *password, struct bz_err *err)
 {
-	bool plain = n <= UIDL_MAX;
-
-	for (size_t i = 0; i < n && plain; i++)
-		plain = id[i] >= 0x21 && id[i] <= 0x7e;
-	if (plain) {
-		memcpy(item->uidl, id, n);
-	} else {
-		g_autofree char *sum =
-			g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)id, n);
-
-		(void)g_snprintf(item->uidl, sizeof item->uidl, "(%s", sum);
-	}
-}
-
-/* "3 id". False: no line of a listing. An id of no length stays "". */
-static bool read_uidl(const char *line, struct pop_item *item)
-{
-	char *end;
-	guint64 number = g_ascii_isdigit(line[0]) ? g_ascii_strtoull(line, &end, 10) : 0;
-
-	if (number == 0 || number > UINT32_MAX || (*end != ' ' && *end != '\0'))
-		return false;
-	end += strspn(end, " ");
-	keep_uidl(end, strlen(end), item);
-	item->number = (uint32_t)number;
-	return true;
-}
-
-/* What is known of the listing so far. */
-struct uidls {
-	GArray *items;
-	GHashTable *ids, *numbers;
-	guint left_alone; /* messages that cannot be told from others */
-};
-
-/* False: the same number twice, or too many. */
-static bool add_uidl(struct uidls *u, const struct pop_item *item)
-{
-	if (u->items->len + u->left_alone >= MESSAGES_MAX ||
-		!g_hash_table_add(u->numbers, GUINT_TO_POINTER(item->number)))
-		return false;
-	if (item->uidl[0] != '\0' && g_hash_table_add(u->ids, g_strdup(item->uidl)))
-		g_array_append_val(u->items, *item);
-	else
-		u->left_alone++;
-	return true;
-}
-
-static void note_left_alone(const struct pop_conn *c, const struct bz_job *job, guint n)
-{
-	g_autofree char *text = g_strdup_printf(
-		ngettext(
-			"%s does not tell %u message apart from the others (UIDL); it stays there.",
-			"%s does not tell %u messages apart from the others (UIDL); they stay "
-			"there.",
-			n),
-		bz_stream_host(c->stream), n);
-
-	bz_log(BZ_LOG_WARN, "%s", text);
-	job->report->note(job->report->me, text);
-}
-
-static int read_lines(struct pop_conn *c, struct uidls *u, struct bz_err *err)
-{
-	const char *line;
-	int rc;
-
-	while ((rc = next_item(c, &line, err)) == 1) {
-		struct pop_item item = {0};
-
-		if (!read_uidl(line, &item) || !add_uidl(u, &item))
-			return broken(c, line, err);
-	}
-	return rc;
-}
-
-static int read_uidls(
-	struct pop_conn *c, const struct bz_job *job, GArray *items, struct bz_err *err)
-{
-	struct uidls u = {.items = items};
-	const char *line = "";
-	int rc = pop_status(c, &line, err);
-
-	if (rc == 1)
-		return bz_err_server(err, BZ_ERR_UNSUPPORTED, BZ_CODE_NONE, line, -1,
-			_("%s cannot tell its messages apart (UIDL), so they would be downloaded "
-			  "twice. Nothing was downloaded."),
-			bz_stream_host(c->stream));
-	if (rc != 0)
+	if (!c->caps.user && c->caps.plain)
+		return login_plain(c, a, password, err);
+	if (!c->caps.user)
+		return bz_err_set(err, BZ_ERR_AUTH, BZ_CODE_LOGIN_REFUSED,
+			_("%s offers no way to log in that buzon uses (USER or PLAIN). Nothing was "
+			  "sent."),
+			a->host);
+	if (c->caps.pipelining)
+		return login_at_once(c, a, password, err);
+	if (pop_say(c, err, "USER %s", a->user) != 0 || expect_login(c, a, err) != 0 ||
+		pop_say(c, err, "PASS %s", password) != 0)
 		return -1;
-	u.ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	u.numbers = g_hash_table_new(NULL, NULL);
-	rc = read_lines(c, &u, err);
-	g_hash_table_unref(u.ids);
-	g_hash_table_unref(u.numbers);
-	if (rc == 0 && u.left_alone > 0)
-		note_left_alone(c, job, u.left_alone);
-	return rc;
+	return expect_login(c, a, err);
 }
 
-static int read_sizes(struct pop_conn *c, GArray *items, struct bz_err *err)
+/* CAPA first, and the login by what it says. */
+static int begin(
+	struct pop_conn *c, const struct bz_account *a, const char *password, struct bz_err *err)
 {
-	g_autoptr(GHashTable) places = g_hash_table_new(NULL, NULL);
-	const char *line;
-	int rc = pop_status(c, NULL, err), lines = 0;
-
-	if (rc != 0)
-		return rc < 0 ? -1 : 0; /* sizes serve the progress line alone */
-	for (guint i = 0; i < items->len; i++)
-		g_hash_table_insert(places,
-			GUINT_TO_POINTER(g_array_index(items, struct pop_item, i).number),
-			GUINT_TO_POINTER(i + 1));
-	while ((rc = next_item(c, &line, err)) == 1) {
-		char *end;
-		guint64 number = g_ascii_strtoull(line, &end, 10);
-		guint place = number <= UINT32_MAX ? GPOINTER_TO_UINT(g_hash_table_lookup(places,
-							     GUINT_TO_POINTER((guint)number)))
-						   : 0;
-
-		if (++lines > MESSAGES_MAX)
-			return broken(c, "LIST", err);
-		if (place > 0)
-			g_array_index(items, struct pop_item, place - 1).size =
-				g_ascii_strtoull(end, NULL, 10);
-	}
-	return rc;
+	return pop_say(c, err, "CAPA") == 0 && read_capa(c, err) == 0 ? login(c, a, password, err)
+								      : -1;
 }
 
-static int list(struct pop_conn *c, const struct bz_job *job, GArray *items, struct bz_err *err)
+/* CAPA and the login in one flight, to a server that said before that it takes this. */
+static int begin_at_once(
+	struct pop_conn *c, const struct bz_account *a, const char *password, struct bz_err *err)
 {
-	if (pop_say(c, err, "UIDL") != 0 || (c->pipelining && pop_say(c, err, "LIST") != 0) ||
-		read_uidls(c, job, items, err) != 0 ||
-		(!c->pipelining && pop_say(c, err, "LIST") != 0))
+	if (pop_say(c, err, "CAPA\r\nUSER %s\r\nPASS %s", a->user, password) != 0 ||
+		read_capa(c, err) != 0 || expect_login(c, a, err) != 0)
 		return -1;
-	return read_sizes(c, items, err);
+	return expect_login(c, a, err);
 }
 
 /* --- the whole -------------------------------------------------------------------------------- */
 
-static int greet(struct pop_conn *c, struct bz_err *err)
+static int greet(struct pop_conn *c, const struct bz_account *a, struct bz_err *err)
 {
 	const char *words = "";
 	int rc = pop_status(c, &words, err);
 
-	return rc == 1 ? bz_err_server(err, BZ_ERR_NET, BZ_CODE_CLOSED, words, -1,
-				 _("%s takes no connections now."), bz_stream_host(c->stream))
-		       : rc;
+	if (rc != 1)
+		return rc;
+	if (words[0] == '[')
+		return refused(c, a, words, err);
+	return bz_err_server(err, BZ_ERR_NET, BZ_CODE_CLOSED, words, -1,
+		_("%s takes no connections now."), bz_stream_host(c->stream));
+}
+
+static int start(struct pop_conn *c, const struct bz_account *a, struct bz_store *store,
+	const struct bz_job *job, struct bz_err *err)
+{
+	bool known = known_to_pipeline(store);
+
+	bz_stream_limits(
+		c->stream, bz_now() + ANSWER_SECONDS, 0, BZ_GUARD_LITERAL_MAX, job->cancel);
+	if (a->security != BZ_SECURITY_STARTTLS && greet(c, a, err) != 0)
+		return -1;
+	if ((known ? begin_at_once : begin)(c, a, job->password, err) != 0) {
+		if (known) /* perhaps it is another server now: step by step the next time */
+			(void)bz_store_meta_set(store, CAPS_KEY, "", NULL);
+		return -1;
+	}
+	return remember(c, store, known, err);
 }
 
 struct pop_conn *pop_open(const struct bz_account *a, struct bz_store *store,
-	const struct bz_job *job, GArray *items, struct bz_err *err)
+	const struct bz_job *job, struct bz_err *err)
 {
 	struct pop_conn *c;
 
@@ -333,31 +290,28 @@ struct pop_conn *pop_open(const struct bz_account *a, struct bz_store *store,
 		return NULL;
 	}
 	c->guard = bz_guard_new(c->stream);
-	bz_stream_limits(
-		c->stream, bz_now() + ANSWER_SECONDS, 0, BZ_GUARD_LITERAL_MAX, job->cancel);
-	if ((a->security == BZ_SECURITY_STARTTLS || greet(c, err) == 0) && ask_capa(c, err) == 0 &&
-		login(c, a, job->password, err) == 0 && list(c, job, items, err) == 0) {
-		bz_log(BZ_LOG_INFO, "%s: connected to %s, %u messages there", a->id, a->host,
-			items->len);
+	if (start(c, a, store, job, err) == 0) {
+		bz_log(BZ_LOG_INFO, "%s: connected to %s", a->id, a->host);
 		return c;
 	}
-	pop_close(&c, NULL);
+	(void)pop_close(&c, NULL, 0);
 	return NULL;
 }
 
-void pop_close(struct pop_conn **conn, const struct bz_job *quit)
+bool pop_close(struct pop_conn **conn, const struct bz_job *quit, double seconds)
 {
 	struct pop_conn *c = *conn;
+	bool done = false;
 
 	if (c == NULL)
-		return;
+		return false;
 	if (quit != NULL) {
-		bz_stream_limits(c->stream, bz_now() + QUIT_SECONDS, 0, 0, quit->cancel);
-		if (pop_say(c, NULL, "QUIT") == 0)
-			(void)pop_status(c, NULL, NULL);
+		bz_stream_limits(c->stream, bz_now() + seconds, 0, 0, quit->cancel);
+		done = pop_say(c, NULL, "QUIT") == 0 && pop_status(c, NULL, NULL) == 0;
 	}
 	bz_guard_free(c->guard);
 	bz_stream_close(&c->stream);
 	g_free(c);
 	*conn = NULL;
+	return done;
 }

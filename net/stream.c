@@ -324,9 +324,11 @@ void bz_stream_close(struct bz_stream **stream)
 void bz_stream_limits(
 	struct bz_stream *s, double deadline, double stall, uint64_t budget, GCancellable *cancel)
 {
-	drop_cancel(s);
-	s->cancel = cancel != NULL ? g_object_ref(cancel) : NULL;
-	s->cancel_fd = cancel != NULL ? g_cancellable_get_fd(cancel) : -1;
+	if (cancel != s->cancel) { /* its descriptor is made anew each time it is asked for */
+		drop_cancel(s);
+		s->cancel = cancel != NULL ? g_object_ref(cancel) : NULL;
+		s->cancel_fd = cancel != NULL ? g_cancellable_get_fd(cancel) : -1;
+	}
 	s->deadline = deadline;
 	s->stall = stall;
 	s->budget = budget;

@@ -42,6 +42,8 @@ static SSL_CTX *new_context(const char *ca_file)
 	SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_read_ahead(ctx, 1); /* one recv for many records */
+	SSL_CTX_set_default_read_buffer_len(ctx, 64 << 10);
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, note_only);
 	if (set_trust(ctx, ca_file) == 1)
 		return ctx;
