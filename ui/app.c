@@ -1,6 +1,7 @@
-#include "ui/app.h"
 #include "src/lang.h"
 #include "src/text.h"
+#include "ui/act.h"
+#include "ui/prompt.h"
 
 #include <curses.h>
 #include <string.h>
@@ -53,6 +54,10 @@ int ui_app_init(struct ui_app *app, const struct bz_account *const *accounts, si
 	app->accounts = g_new0(struct ui_account, n);
 	app->views = g_ptr_array_new_with_free_func(free_view);
 	app->journal = g_ptr_array_new_with_free_func(g_free);
+	app->acts = g_ptr_array_new_with_free_func(ui_act_free);
+	app->undo = bz_undo_new();
+	app->paths = ui_paths_new(app->bag);
+	ui_history_load(&app->history);
 	for (size_t i = 0; i < n; i++)
 		if (init_account(app, (int)i, accounts[i], wiring, err) != 0)
 			return -1;
@@ -62,6 +67,10 @@ int ui_app_init(struct ui_app *app, const struct bz_account *const *accounts, si
 void ui_app_clear(struct ui_app *app)
 {
 	g_ptr_array_unref(app->views);
+	if (app->index.account != NULL)
+		ui_find_clear(app);
+	g_clear_pointer(&app->search.rows, g_hash_table_unref);
+	g_free(app->needle);
 	ui_reader_clear(&app->reader);
 	ui_index_clear(&app->index);
 	for (int i = 0; i < app->n; i++) {
@@ -73,6 +82,11 @@ void ui_app_clear(struct ui_app *app)
 			g_ptr_array_unref(a->folders);
 	}
 	bz_renderer_destroy(&app->renderer);
+	ui_history_save(&app->history);
+	ui_history_clear(&app->history);
+	ui_paths_free(app->paths);
+	bz_undo_free(app->undo);
+	g_ptr_array_unref(app->acts);
 	bz_mailbag_free(app->bag);
 	g_free(app->accounts);
 	g_ptr_array_unref(app->journal);
@@ -120,6 +134,25 @@ const struct bz_folder *ui_app_folder(const struct ui_account *a, const char *na
 			return f;
 	}
 	return NULL;
+}
+
+const struct bz_folder *ui_app_role(const struct ui_account *a, enum bz_folder_role role)
+{
+	for (guint i = 0; a->folders != NULL && i < a->folders->len; i++) {
+		const struct bz_folder *f = g_ptr_array_index(a->folders, i);
+
+		if (f->role == role && f->selectable)
+			return f;
+	}
+	return NULL;
+}
+
+struct ui_where ui_app_where(const struct ui_app *app, unsigned context)
+{
+	unsigned caps = app->index.account->caps;
+	bool downloads = (caps & (BZ_CAP_REMOTE | BZ_CAP_LIVE)) == BZ_CAP_REMOTE;
+
+	return (struct ui_where){context, app->is_file, caps | (downloads ? UI_CAP_DOWNLOADS : 0)};
 }
 
 char *ui_app_folder_title(const struct bz_folder *f)
@@ -173,6 +206,16 @@ void ui_app_ask(struct ui_app *app, struct ui_account *a)
 	(void)flushinp();
 }
 
+void ui_app_ask_leaving(struct ui_app *app)
+{
+	struct ui_account *a = ui_app_current(app);
+
+	if (a->leaving_count == 0 || ui_top(app) != NULL)
+		return;
+	ui_push(app, ui_leaving_new(a));
+	(void)flushinp();
+}
+
 static void on_online(struct ui_app *app, struct ui_account *a)
 {
 	if (app->message_account == a)
@@ -222,7 +265,12 @@ void ui_app_event(struct ui_app *app, struct bz_event *event)
 
 	app->dirty = true;
 	app->draw_now = app->draw_now || event->kind == BZ_EVENT_DONE;
-	if (ui_index_event(app, event) || ui_reader_event(app, event) || a == NULL)
+	if (a == NULL && event->kind == BZ_EVENT_NOTE) {
+		ui_prompt_renew(app); /* names of files came */
+		return;
+	}
+	if (ui_act_event(app, event) || ui_find_event(app, event) || ui_index_event(app, event) ||
+		ui_reader_event(app, event) || a == NULL)
 		return;
 	switch (event->kind) {
 	case BZ_EVENT_LINE:
@@ -242,6 +290,10 @@ void ui_app_event(struct ui_app *app, struct bz_event *event)
 		a->space_bytes = event->bytes;
 		break;
 	case BZ_EVENT_REMOVALS:
+		a->leaving_count = event->done;
+		a->leaving_bytes = event->bytes;
+		ui_app_ask_leaving(app);
+		break;
 	case BZ_EVENT_ROWS:
 		break;
 	case BZ_EVENT_NOTE:

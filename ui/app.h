@@ -3,8 +3,10 @@
 #ifndef UI_APP_H
 #define UI_APP_H
 
+#include "src/undo.h"
 #include "src/worker.h"
 #include "ui/command.h"
+#include "ui/history.h"
 #include "ui/layout.h"
 #include "ui/screen.h"
 
@@ -23,6 +25,8 @@ struct ui_view {
 	/* A character typed, where the view takes text; NULL elsewhere. */
 	void (*text)(struct ui_app *app, struct ui_view *view, gunichar c);
 	void (*free)(struct ui_view *view);
+	/* It stands at the bottom of the main screen, which is drawn first; rect is all of it. */
+	bool overlay;
 };
 
 struct ui_account {
@@ -40,6 +44,15 @@ struct ui_account {
 	uint64_t bytes, bytes_total;
 	uint32_t space_count; /* on the server */
 	uint64_t space_bytes;
+	uint32_t leaving_count; /* copies that wait for the person's agreement; 0 = none */
+	uint64_t leaving_bytes;
+};
+
+/* A message that something is done to. */
+struct ui_target {
+	uint32_t row;
+	struct bz_msgref ref;
+	unsigned flags;
 };
 
 struct ui_index {
@@ -50,6 +63,7 @@ struct ui_index {
 	enum bz_folder_role role;
 	uint32_t exists, unseen;
 	struct bz_listing *listing; /* NULL until the worker made it */
+	char *limit;                /* words of limit.h; NULL = all messages */
 	uint64_t open_request, listing_request, refresh_request;
 	uint32_t before; /* the refresh: how many there were */
 	uint32_t pos, top;
@@ -59,6 +73,22 @@ struct ui_index {
 	struct bz_summary rows[UI_WINDOW];
 	uint32_t rows_first, rows_n;
 	bool rows_valid;
+};
+
+/* What the worker was asked to find, and what it found. */
+struct ui_find {
+	uint64_t request; /* 0 = it has answered */
+	struct ui_account *account;
+	char *words;
+	struct bz_listing *found;
+	char *wrong; /* why nothing could be looked for */
+	void (*came)(struct ui_app *app);
+};
+
+/* `/` in the list. */
+struct ui_search {
+	GHashTable *rows; /* of those found; NULL = nothing was searched for */
+	int64_t from;     /* the position where it began */
 };
 
 struct ui_reader {
@@ -73,6 +103,7 @@ struct ui_reader {
 	int64_t asked;      /* monotonic us */
 	int64_t preview_at; /* when a preview is to be asked for; 0 = not */
 	int top, height, width;
+	int found;      /* the line that was searched for */
 	unsigned flags; /* enum bz_render_flag */
 };
 
@@ -88,6 +119,16 @@ struct ui_app {
 	bool want_sidebar;
 	int sidebar_pos, sidebar_top;
 	GPtrArray *views; /* struct ui_view *, bottom to top */
+	GPtrArray *acts;  /* struct ui_act *: what is under way */
+	struct bz_undo *undo;
+	int undo_due; /* how often undo (redo: below 0) was asked for and not begun */
+	struct ui_history history;
+	struct ui_find find;
+	struct ui_search search;
+	char *needle;   /* folded: what was searched for in a message; NULL = nothing */
+	int search_top; /* where the reader stood then */
+	struct ui_paths *paths;
+	bool pasting; /* what comes is text from the clipboard, no keys */
 	struct ui_layout layout;
 	/* the line that speaks */
 	char *message;                            /* cleaned; NULL = nothing */
@@ -112,10 +153,17 @@ struct ui_account *ui_app_current(struct ui_app *app);
 /* Read the account's folders again. */
 void ui_app_load_folders(struct ui_account *account);
 const struct bz_folder *ui_app_folder(const struct ui_account *account, const char *name);
+/* The folder of a role, or NULL. */
+const struct bz_folder *ui_app_role(const struct ui_account *account, enum bz_folder_role role);
+/* What can be done there, by context. */
+struct ui_where ui_app_where(const struct ui_app *app, unsigned context);
 /* It has a line, and the line is not up. */
 bool ui_app_is_away(const struct ui_account *account);
 /* Its question about a certificate or a password comes up, if it is in view and has one. */
 void ui_app_ask(struct ui_app *app, struct ui_account *account);
+/* Whether copies may go from its server, if that is to be asked of the account in view and nothing
+ * else is. */
+void ui_app_ask_leaving(struct ui_app *app);
 /* What a folder is called: its role's name in the person's language, else its own, cleaned. */
 char *ui_app_folder_title(const struct bz_folder *folder);
 
@@ -141,7 +189,12 @@ void ui_index_clear(struct ui_index *index);
 bool ui_index_next_unread(struct ui_app *app, bool above);
 bool ui_index_step(struct ui_app *app, int by);
 const struct bz_summary *ui_index_selected(struct ui_app *app);
-void ui_index_toggle(struct ui_app *app, unsigned flag);
+/* What an action is for: the selected message, if there is one; struct ui_target, the caller's. */
+GArray *ui_index_targets(struct ui_app *app);
+/* They are gone from the list before the worker says so. */
+void ui_index_hide(struct ui_app *app, const GArray *targets);
+/* Ask for the list anew. */
+void ui_index_relist(struct ui_app *app);
 
 /* index_line.c: one row; two_lines: rect is two lines high */
 void ui_index_line(const struct bz_summary *row, enum bz_folder_role role, int y, int x, int w,
@@ -163,6 +216,34 @@ void ui_reader_draw(struct ui_app *app, const struct ui_rect *rect);
 void ui_reader_command(struct ui_app *app, enum ui_command command);
 void ui_reader_clear(struct ui_reader *reader);
 
+/* Select the message at a position, or the last one. */
+void ui_index_select(struct ui_app *app, uint32_t pos);
+/* Select the message of a uid, if it is among the newest; false: it is not. */
+bool ui_index_select_uid(struct ui_app *app, uint32_t uid);
+
+/* find.c */
+bool ui_find_event(struct ui_app *app, struct bz_event *event);
+void ui_find_clear(struct ui_app *app);
+/* reader_search.c: show what was searched for in a line of the reader drawn at y, x */
+void ui_reader_mark_found(const struct ui_app *app, guint line, int y, int x, int w);
+
+/* act.c, undoing.c: what is done to messages */
+bool ui_act_event(struct ui_app *app, struct bz_event *event);
+void ui_act_file(struct ui_app *app, const struct bz_folder *folder, bool copy);
+void ui_act_file_role(struct ui_app *app, enum bz_folder_role role);
+void ui_act_trash(struct ui_app *app);
+void ui_act_delete(struct ui_app *app);
+void ui_act_flag(struct ui_app *app, unsigned flag);
+/* Mark one as read because it was seen: no step to undo. */
+void ui_act_seen(struct ui_app *app, const struct bz_msgref *ref);
+void ui_act_undo(struct ui_app *app, bool redo);
+
+/* folders.c: commands that take words */
+bool ui_folders_command(struct ui_app *app, enum ui_command command, const char *argument);
+/* A folder of the account by what a person calls it; NULL (said so) when there is none. */
+const struct bz_folder *ui_folders_named(
+	struct ui_app *app, struct ui_account *account, const char *name);
+
 /* sidebar.c */
 void ui_sidebar_draw(struct ui_app *app, const struct ui_rect *rect);
 void ui_sidebar_command(struct ui_app *app, enum ui_command command);
@@ -174,7 +255,12 @@ void ui_sidebar_next_folder(struct ui_app *app, int by);
 
 /* main_view.c: keys of the main screen, and drawing all of it */
 void ui_main_key(struct ui_app *app, unsigned key, bool is_function);
+/* A command of the main screen; argument as typed in the prompt, or NULL. */
+void ui_run(struct ui_app *app, enum ui_command command, const char *argument);
 void ui_main_draw(struct ui_app *app);
+
+/* screen.c: ask the terminal to mark pasted text, or no longer to */
+void ui_screen_paste(bool on);
 
 /* view.c */
 void ui_push(struct ui_app *app, struct ui_view *view);
@@ -188,7 +274,18 @@ int ui_scroll(int top, int pos, int n, int page);
 
 /* The views above the main screen. */
 struct ui_view *ui_help_new(unsigned context);
-struct ui_view *ui_picker_new(struct ui_app *app);
+/* What a picked folder is for; of every account, or with only of that one. */
+typedef void ui_picked(
+	struct ui_app *app, struct ui_account *account, const struct bz_folder *folder);
+struct ui_view *ui_picker_new(
+	struct ui_app *app, const char *label, struct ui_account *only, ui_picked *picked);
+struct ui_view *ui_copies_new(struct ui_app *app);
+struct ui_view *ui_leaving_new(struct ui_account *account);
+/* text is a question without its "y/n"; answer gets data, which is freed after it. Esc and Enter:
+ * no. */
+typedef void ui_answer(struct ui_app *app, void *data, bool yes);
+struct ui_view *ui_question_new(
+	const char *text, ui_answer *answer, void *data, GDestroyNotify free_data);
 struct ui_view *ui_journal_new(struct ui_app *app);
 struct ui_view *ui_trust_new(struct ui_account *account);
 struct ui_view *ui_password_new(struct ui_account *account);

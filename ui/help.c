@@ -10,18 +10,24 @@ enum { KEYS_W = 16, NARROW = 60 };
 struct help {
 	struct ui_view view;
 	unsigned about; /* the context it was asked in */
-	bool is_file;
+	struct ui_where where;
 	GString *filter;
 	int pos, top, page, n;
 };
+
+/* Those without a key are run by their name. */
+static const char *keys_of(const struct ui_command_info *c)
+{
+	return c->keys != NULL ? _(c->keys) : _(c->name);
+}
 
 static bool fits(const struct help *h, const struct ui_command_info *c)
 {
 	g_autofree char *all = NULL, *low = NULL, *want = NULL;
 
-	if (!ui_command_is_here(c, h->about, h->is_file))
+	if (!ui_command_is_here(c, &h->where))
 		return false;
-	all = g_strdup_printf("%s %s %s", _(c->keys), c->name, _(c->about));
+	all = g_strdup_printf("%s %s %s %s", keys_of(c), c->name, _(c->name), _(c->about));
 	low = g_utf8_casefold(all, -1);
 	want = g_utf8_casefold(h->filter->str, -1);
 	return strstr(low, want) != NULL;
@@ -32,14 +38,14 @@ static void draw_command(const struct ui_command_info *c, int y, int x, int w, b
 	enum ui_role role = selected ? UI_SELECTION : UI_TEXT;
 
 	ui_draw_text(y, x, 2, role, "");
-	ui_draw_text(y, x + 2, KEYS_W, selected ? role : UI_ACCENT, _(c->keys));
+	ui_draw_text(y, x + 2, KEYS_W, selected ? role : UI_ACCENT, keys_of(c));
 	ui_draw_text(y, x + 2 + KEYS_W, w - KEYS_W - 2, role, _(c->about));
 }
 
 /* Keys, and below them what they do. */
 static void draw_tall(const struct ui_command_info *c, int y, int x, int w, bool selected)
 {
-	g_autofree char *keys = g_strdup_printf("  %s", _(c->keys));
+	g_autofree char *keys = g_strdup_printf("  %s", keys_of(c));
 	g_autofree char *about = g_strdup_printf("    %s", _(c->about));
 
 	ui_draw_text(y, x, w, selected ? UI_SELECTION : UI_ACCENT, keys);
@@ -54,7 +60,7 @@ static void draw(struct ui_app *app, struct ui_view *view, const struct ui_rect 
 	g_autofree char *head = g_strdup_printf(_(" Keys. Type to filter: %s"), h->filter->str);
 	int at = 0, tall = r->w < NARROW ? 2 : 1;
 
-	h->is_file = app->is_file;
+	h->where = ui_app_where(app, h->about);
 	ui_draw_clear(r);
 	ui_draw_text(r->y, r->x, r->w, UI_ACCENT, head);
 	h->page = MAX((r->h - 1) / tall, 1);
@@ -118,7 +124,7 @@ struct ui_view *ui_help_new(unsigned context)
 {
 	struct help *h = g_new0(struct help, 1);
 
-	h->view = (struct ui_view){UI_IN_HELP, draw, command, text, free_help};
+	h->view = (struct ui_view){UI_IN_HELP, draw, command, text, free_help, false};
 	h->about = context;
 	h->filter = g_string_new(NULL);
 	return &h->view;

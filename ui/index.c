@@ -21,6 +21,7 @@ void ui_index_clear(struct ui_index *x)
 	bz_listing_free(x->listing);
 	g_free(x->folder);
 	g_free(x->title);
+	g_free(x->limit);
 	memset(x, 0, sizeof *x);
 }
 
@@ -29,6 +30,7 @@ static struct bz_request *request(const struct ui_index *x, enum bz_request_kind
 	struct bz_request *r = bz_request_new(kind);
 
 	r->folder = g_strdup(x->folder);
+	r->limit = kind == BZ_REQ_LISTING ? g_strdup(x->limit) : NULL;
 	r->window = (struct bz_window){x->top, (uint32_t)CLAMP(x->page, 36, UI_WINDOW)};
 	return r;
 }
@@ -40,6 +42,8 @@ void ui_index_open(struct ui_app *app, struct ui_account *account, const struct 
 
 	if (app->reader.fetch_request != 0)
 		bz_worker_drop(app->reader.account->worker, app->reader.fetch_request);
+	ui_find_clear(app);
+	g_clear_pointer(&app->search.rows, g_hash_table_unref);
 	ui_reader_clear(&app->reader);
 	ui_index_clear(x);
 	x->account = account;
@@ -56,6 +60,7 @@ void ui_index_open(struct ui_app *app, struct ui_account *account, const struct 
 	ui_sidebar_follow(app);
 	if (is_other)
 		ui_app_ask(app, account);
+	ui_app_ask_leaving(app);
 }
 
 void ui_index_refresh(struct ui_app *app)
@@ -73,7 +78,7 @@ static uint32_t size_of(const struct ui_index *x)
 	return x->listing != NULL ? bz_listing_size(x->listing) : 0;
 }
 
-static void select_pos(struct ui_app *app, uint32_t pos)
+void ui_index_select(struct ui_app *app, uint32_t pos)
 {
 	struct ui_index *x = &app->index;
 	uint32_t size = size_of(x);
@@ -93,7 +98,7 @@ static void find_again(struct ui_app *app)
 
 	forget_rows(x);
 	if (to < 0) {
-		select_pos(app, x->pos);
+		ui_index_select(app, x->pos);
 		return;
 	}
 	if (x->top > 0 || to >= x->page) {
@@ -110,8 +115,22 @@ static void take_listing(struct ui_app *app, struct bz_event *event)
 
 	bz_listing_free(x->listing);
 	x->listing = g_steal_pointer(&event->listing);
-	x->exists = MAX(x->exists, bz_listing_size(x->listing));
+	if (x->limit == NULL)
+		x->exists = MAX(x->exists, bz_listing_size(x->listing));
 	find_again(app);
+}
+
+/* Removed rows leave a limited list; whether others belong to it the worker knows. */
+static bool apply(struct ui_index *x, const struct bz_change *change)
+{
+	struct bz_change gone = *change;
+
+	if (x->limit == NULL)
+		return bz_listing_apply(x->listing, change);
+	if (change->kind == BZ_CHANGE_UPDATED)
+		return true; /* it stays in view while it is read */
+	gone.exists = 0;
+	return change->kind == BZ_CHANGE_GONE && bz_listing_apply(x->listing, &gone);
 }
 
 static void on_rows(struct ui_app *app, const struct bz_change *change)
@@ -123,12 +142,39 @@ static void on_rows(struct ui_app *app, const struct bz_change *change)
 	x->exists = change->exists;
 	x->unseen = change->unseen;
 	app->draw_now = app->draw_now || x->row == 0; /* the first rows of the folder */
-	if (x->listing != NULL && bz_listing_apply(x->listing, change)) {
+	if (x->listing != NULL && apply(x, change))
 		find_again(app);
-	} else if (x->listing_request == 0) {
-		x->listing_request =
-			bz_worker_submit(x->account->worker, request(x, BZ_REQ_LISTING));
-	}
+	else
+		ui_index_relist(app);
+}
+
+/* One is enough, and the newest words count. */
+void ui_index_relist(struct ui_app *app)
+{
+	struct ui_index *x = &app->index;
+
+	if (x->listing_request != 0)
+		bz_worker_cancel(x->account->worker, x->listing_request);
+	x->listing_request = bz_worker_submit(x->account->worker, request(x, BZ_REQ_LISTING));
+}
+
+/* They are gone from the list before the worker says so. */
+void ui_index_hide(struct ui_app *app, const GArray *targets)
+{
+	struct ui_index *x = &app->index;
+	uint32_t size = size_of(x);
+	struct bz_change change = {.folder = x->folder_id,
+		.kind = BZ_CHANGE_GONE,
+		.exists = size - MIN(targets->len, size)};
+
+	if (x->listing == NULL)
+		return;
+	change.ids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+	for (guint i = 0; i < targets->len; i++)
+		g_array_append_val(change.ids, g_array_index(targets, struct ui_target, i).row);
+	(void)apply(x, &change);
+	g_array_unref(change.ids);
+	find_again(app);
 }
 
 /* Where mail is downloaded, this is only the beginning of it: the status line tells the rest. */
@@ -162,7 +208,7 @@ bool ui_index_event(struct ui_app *app, struct bz_event *event)
 			x->listing_request = 0;
 		if (event->listing != NULL)
 			take_listing(app, event);
-		else
+		else if (event->err.kind != BZ_ERR_CANCELLED)
 			ui_say_error(app, x->account, &event->err);
 		return true;
 	}
@@ -211,6 +257,19 @@ const struct bz_summary *ui_index_selected(struct ui_app *app)
 	return row_at(x, x->pos);
 }
 
+bool ui_index_select_uid(struct ui_app *app, uint32_t uid)
+{
+	struct ui_index *x = &app->index;
+
+	load_rows(x, 0, MIN(size_of(x), UI_WINDOW));
+	for (uint32_t i = 0; i < x->rows_n; i++)
+		if (x->rows[i].row != 0 && x->rows[i].uid == uid) {
+			ui_index_select(app, i);
+			return true;
+		}
+	return false;
+}
+
 static void draw_hole(int y, int x, int w, bool two_lines, bool selected)
 {
 	enum ui_role role = selected ? UI_SELECTION : UI_DIM;
@@ -227,9 +286,10 @@ static void draw_empty(struct ui_app *app, const struct ui_rect *r)
 
 	ui_draw_clear(r);
 	ui_draw_text(r->y, r->x, r->w, UI_DIM,
-		loading             ? _("  Looking for messages...")
-		: ui_app_is_away(a) ? _("  Nothing is here yet.")
-				    : _("  No messages here."));
+		loading                    ? _("  Looking for messages...")
+		: app->index.limit != NULL ? _("  No message fits. Esc shows all.")
+		: ui_app_is_away(a)        ? _("  Nothing is here yet.")
+					   : _("  No messages here."));
 	ui_draw_cursor(r->y, r->x);
 }
 
@@ -276,7 +336,7 @@ bool ui_index_step(struct ui_app *app, int by)
 
 	if (to < 0 || to >= (int64_t)size_of(x))
 		return false;
-	select_pos(app, (uint32_t)to);
+	ui_index_select(app, (uint32_t)to);
 	return true;
 }
 
@@ -292,32 +352,23 @@ bool ui_index_next_unread(struct ui_app *app, bool above)
 		return false;
 	at = bz_listing_find(x->listing, found, x->pos);
 	if (at >= 0)
-		select_pos(app, (uint32_t)at);
+		ui_index_select(app, (uint32_t)at);
 	return at >= 0;
 }
 
-void ui_index_toggle(struct ui_app *app, unsigned flag)
+GArray *ui_index_targets(struct ui_app *app)
 {
 	struct ui_index *x = &app->index;
+	GArray *targets = g_array_new(FALSE, FALSE, sizeof(struct ui_target));
 	const struct bz_summary *row = ui_index_selected(app);
-	struct bz_request *r;
-	struct bz_msgref ref;
 
-	if (row == NULL)
-		return;
-	if ((x->account->caps & BZ_CAP_FLAGS) == 0) {
-		ui_say(app, _("This file is opened for reading only."));
-		return;
+	if (row != NULL) {
+		struct ui_target t = {
+			row->row, {x->folder_id, x->uidvalidity, row->uid}, row->flags};
+
+		g_array_append_val(targets, t);
 	}
-	ref = (struct bz_msgref){x->folder_id, x->uidvalidity, row->uid};
-	r = bz_request_new(BZ_REQ_FLAGS);
-	r->refs = g_array_new(FALSE, FALSE, sizeof ref);
-	g_array_append_val(r->refs, ref);
-	if ((row->flags & flag) != 0)
-		r->remove = flag;
-	else
-		r->add = flag;
-	bz_worker_submit(x->account->worker, r);
+	return targets;
 }
 
 static void open_selected(struct ui_app *app)
@@ -334,7 +385,7 @@ void ui_index_command(struct ui_app *app, enum ui_command command)
 	int pos = (int)x->pos;
 
 	if (ui_move(command, (int)size_of(x), x->page, &pos)) {
-		select_pos(app, (uint32_t)pos);
+		ui_index_select(app, (uint32_t)pos);
 		return;
 	}
 	switch (command) {
@@ -348,12 +399,6 @@ void ui_index_command(struct ui_app *app, enum ui_command command)
 			ui_say(app, command == UI_NEXT_UNREAD
 					    ? _("No unread message below this one.")
 					    : _("No unread message above this one."));
-		break;
-	case UI_READ:
-		ui_index_toggle(app, BZ_FLAG_SEEN);
-		break;
-	case UI_FLAG:
-		ui_index_toggle(app, BZ_FLAG_FLAGGED);
 		break;
 	case UI_BACK:
 		app->quit = true;

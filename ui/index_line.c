@@ -61,9 +61,16 @@ static const char *who(const struct bz_summary *row, enum bz_folder_role role)
 	return row->from_addr[0] != '\0' ? row->from_addr : _("(no sender)");
 }
 
-static const char *what(const struct bz_summary *row)
+/* Before the subject of what is on the server only: it says so, and how it comes. */
+static char *what(const struct bz_summary *row)
 {
-	return row->subject[0] != '\0' ? row->subject : _("(no subject)");
+	const char *subject = row->subject[0] != '\0' ? row->subject : _("(no subject)");
+	g_autofree char *size = NULL;
+
+	if ((row->flags & BZ_FLAG_LEFT) == 0)
+		return g_strdup(subject);
+	size = bz_lang_size(row->size);
+	return g_strdup_printf(_("%s, Enter downloads it: %s"), size, subject);
 }
 
 static void right_aligned(int y, int x, int w, enum ui_role role, const char *text)
@@ -78,6 +85,7 @@ static void draw_wide(const struct bz_summary *row, enum bz_folder_role folder, 
 	enum ui_role role, const char *date)
 {
 	int sender = CLAMP(w * 22 / 100, 16, 28), rest = w - FIXED_W - sender - 2;
+	g_autofree char *subject = what(row);
 	char marks[8];
 
 	(void)g_snprintf(marks, sizeof marks, " %c%c%c ",
@@ -89,12 +97,13 @@ static void draw_wide(const struct bz_summary *row, enum bz_folder_role folder, 
 	ui_draw_foreign(y, x + FIXED_W, sender, role, who(row, folder));
 	ui_draw_text(
 		y, x + FIXED_W + sender, 2, role, (row->flags & BZ_FLAG_ATTACH) != 0 ? "@" : "");
-	ui_draw_foreign(y, x + FIXED_W + sender + 2, rest, role, what(row));
+	ui_draw_foreign(y, x + FIXED_W + sender + 2, rest, role, subject);
 }
 
 static void draw_narrow(const struct bz_summary *row, enum bz_folder_role folder, int y, int x,
 	int w, enum ui_role role, const char *date)
 {
+	g_autofree char *subject = what(row);
 	char marks[4];
 
 	(void)g_snprintf(marks, sizeof marks, " %c ",
@@ -109,9 +118,9 @@ static void draw_narrow(const struct bz_summary *row, enum bz_folder_role folder
 	ui_draw_text(y + 1, x, 3, role, "");
 	if ((row->flags & BZ_FLAG_ATTACH) != 0) {
 		ui_draw_text(y + 1, x + 3, 2, role, "@");
-		ui_draw_foreign(y + 1, x + 5, w - 5, role, what(row));
+		ui_draw_foreign(y + 1, x + 5, w - 5, role, subject);
 	} else {
-		ui_draw_foreign(y + 1, x + 3, w - 3, role, what(row));
+		ui_draw_foreign(y + 1, x + 3, w - 3, role, subject);
 	}
 }
 
@@ -119,6 +128,7 @@ void ui_index_line(const struct bz_summary *row, enum bz_folder_role folder, int
 	bool two_lines, bool selected, int64_t now)
 {
 	enum ui_role role = selected                           ? UI_SELECTION
+			    : (row->flags & BZ_FLAG_LEFT) != 0 ? UI_DIM
 			    : (row->flags & BZ_FLAG_SEEN) == 0 ? UI_UNREAD
 							       : UI_TEXT;
 	char date[32];

@@ -68,6 +68,6 @@ struct ui_view *ui_journal_new(struct ui_app *app)
 	struct journal *j = g_new0(struct journal, 1);
 
 	(void)app;
-	j->view = (struct ui_view){UI_IN_JOURNAL, draw, command, NULL, free_journal};
+	j->view = (struct ui_view){UI_IN_JOURNAL, draw, command, NULL, free_journal, false};
 	return &j->view;
 }

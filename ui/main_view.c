@@ -1,7 +1,7 @@
 /* The main screen: which key goes where, and the drawing of all that is seen. */
 #include "src/lang.h"
 #include "src/text.h"
-#include "ui/app.h"
+#include "ui/find.h"
 
 #include <curses.h>
 #include <signal.h>
@@ -49,8 +49,10 @@ static void interrupt(struct ui_app *app)
 
 static void suspend(struct ui_app *app)
 {
+	ui_screen_paste(false);
 	(void)endwin();
 	(void)raise(SIGSTOP);
+	ui_screen_paste(true);
 	app->full_redraw = app->dirty = true;
 }
 
@@ -59,6 +61,8 @@ static void cancel(struct ui_app *app)
 {
 	if (app->message_is_error)
 		ui_say_nothing(app, true);
+	else if (app->focus == UI_IN_INDEX && app->index.limit != NULL)
+		ui_limit_set(app, NULL);
 	else if (is_busy(app) || (app->focus == UI_IN_INDEX && is_filling(app)))
 		cancel_network(app);
 	else if (app->focus == UI_IN_SIDEBAR)
@@ -70,16 +74,12 @@ static void cancel(struct ui_app *app)
 static void go_to_role(struct ui_app *app, enum bz_folder_role role)
 {
 	struct ui_account *a = app->index.account;
+	const struct bz_folder *f = ui_app_role(a, role);
 
-	for (guint i = 0; a->folders != NULL && i < a->folders->len; i++) {
-		const struct bz_folder *f = g_ptr_array_index(a->folders, i);
-
-		if (f->role == role && f->selectable) {
-			ui_index_open(app, a, f);
-			return;
-		}
-	}
-	ui_say(app, _("This account has no such folder."));
+	if (f != NULL)
+		ui_index_open(app, a, f);
+	else
+		ui_say(app, _("This account has no such folder."));
 }
 
 static void get_mail(struct ui_app *app)
@@ -143,10 +143,11 @@ static bool run_common(struct ui_app *app, enum ui_command command)
 	case UI_HELP:
 		ui_push(app, ui_help_new(app->focus));
 		return true;
-	case UI_FOLDER:
-		if (!has_folders(app))
-			return true;
-		ui_push(app, ui_picker_new(app));
+	case UI_PROMPT:
+		ui_push(app, ui_palette_new(app, ""));
+		return true;
+	case UI_QUIT:
+		app->quit = true;
 		return true;
 	case UI_JOURNAL:
 		ui_push(app, ui_journal_new(app));
@@ -165,6 +166,60 @@ static bool run_common(struct ui_app *app, enum ui_command command)
 	}
 }
 
+static bool run_act(struct ui_app *app, enum ui_command command)
+{
+	switch (command) {
+	case UI_TRASH:
+		ui_act_trash(app);
+		return true;
+	case UI_DELETE:
+		ui_act_delete(app);
+		return true;
+	case UI_ARCHIVE:
+		ui_act_file_role(app, BZ_ROLE_ARCHIVE);
+		return true;
+	case UI_UNDO:
+	case UI_REDO:
+		ui_act_undo(app, command == UI_REDO);
+		return true;
+	case UI_READ:
+		ui_act_flag(app, BZ_FLAG_SEEN);
+		return true;
+	case UI_FLAG:
+		ui_act_flag(app, BZ_FLAG_FLAGGED);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool run_find(struct ui_app *app, enum ui_command command, const char *words)
+{
+	bool reading = app->focus == UI_IN_READER;
+
+	switch (command) {
+	case UI_SEARCH:
+		if (words != NULL)
+			(reading ? ui_reader_search_for : ui_search_for)(app, words);
+		else
+			(reading ? ui_reader_search_prompt : ui_search_prompt)(app);
+		return true;
+	case UI_SEARCH_NEXT:
+	case UI_SEARCH_PREVIOUS:
+		(reading ? ui_reader_search_step : ui_search_step)(
+			app, command == UI_SEARCH_PREVIOUS);
+		return true;
+	case UI_LIMIT:
+		if (words != NULL)
+			ui_limit_set(app, words);
+		else
+			ui_limit_prompt(app);
+		return true;
+	default:
+		return false;
+	}
+}
+
 static bool run_go(struct ui_app *app, enum ui_command command)
 {
 	static const enum bz_folder_role roles[] = {
@@ -177,9 +232,28 @@ static bool run_go(struct ui_app *app, enum ui_command command)
 	return true;
 }
 
-static void run_main(struct ui_app *app, enum ui_command command)
+static bool run_global(struct ui_app *app, enum ui_command command)
 {
-	if (run_common(app, command) || run_go(app, command))
+	switch (command) {
+	case UI_REDRAW:
+		app->full_redraw = true;
+		return true;
+	case UI_SUSPEND:
+		suspend(app);
+		return true;
+	case UI_INTERRUPT:
+		interrupt(app);
+		return true;
+	default:
+		return false;
+	}
+}
+
+void ui_run(struct ui_app *app, enum ui_command command, const char *argument)
+{
+	if (run_global(app, command) || run_common(app, command) || run_act(app, command) ||
+		run_find(app, command, argument) || run_go(app, command) ||
+		ui_folders_command(app, command, argument))
 		return;
 	if (app->focus != UI_IN_READER && (command == UI_NEXT || command == UI_PREVIOUS)) {
 		if (has_folders(app))
@@ -209,33 +283,29 @@ static void unknown_key(struct ui_app *app, unsigned key, bool is_function)
 		ui_say(app, _("%s means nothing here. ? lists the keys."), utf8);
 }
 
-static bool run_global(struct ui_app *app, enum ui_command command)
-{
-	switch (command) {
-	case UI_REDRAW:
-		app->full_redraw = true;
-		return true;
-	case UI_SUSPEND:
-		suspend(app);
-		return true;
-	case UI_INTERRUPT:
-		interrupt(app);
-		return true;
-	default:
-		return false;
-	}
-}
-
 static void run(struct ui_app *app, struct ui_view *top, enum ui_command command)
 {
-	if (run_global(app, command))
-		return;
 	if (top == NULL)
-		run_main(app, command);
+		ui_run(app, command, NULL);
+	else if (run_global(app, command))
+		return;
 	else if (command == UI_HELP && top->context != UI_IN_HELP)
 		ui_push(app, ui_help_new(top->context));
 	else
 		top->command(app, top, command);
+}
+
+/* Text from the clipboard is text where text is typed, and no key anywhere. */
+static void paste(struct ui_app *app, struct ui_view *top, unsigned key, bool is_function)
+{
+	if (is_function)
+		return;
+	if (top == NULL || top->text == NULL || top->context == UI_IN_QUESTION)
+		ui_say(app, _("Text is pasted where something is typed: after : for example."));
+	else if (key == '\n' || key == '\r' || key == '\t')
+		top->text(app, top, ' ');
+	else if (key >= 32 && key != 127)
+		top->text(app, top, key);
 }
 
 void ui_main_key(struct ui_app *app, unsigned key, bool is_function)
@@ -245,7 +315,15 @@ void ui_main_key(struct ui_app *app, unsigned key, bool is_function)
 	enum ui_command command;
 
 	app->dirty = true;
+	if (is_function && (key == UI_KEY_PASTE || key == UI_KEY_PASTED)) {
+		app->pasting = key == UI_KEY_PASTE;
+		return;
+	}
 	ui_say_nothing(app, false);
+	if (app->pasting) {
+		paste(app, top, key, is_function);
+		return;
+	}
 	if (app->prefix == 0 && ui_command_is_prefix(context, key, is_function)) {
 		app->prefix = key;
 		return;
@@ -264,6 +342,7 @@ void ui_main_key(struct ui_app *app, unsigned key, bool is_function)
 		top->text(app, top, key);
 	else
 		unknown_key(app, key, is_function);
+	ui_app_ask_leaving(app);
 }
 
 /* --- drawing ---------------------------------------------------------------------------------- */
@@ -281,6 +360,17 @@ static void draw_panes(struct ui_app *app)
 		ui_reader_draw(app, &l->reader);
 	if (l->sidebar.w > 0)
 		ui_sidebar_draw(app, &l->sidebar);
+}
+
+static void draw_view(struct ui_app *app, struct ui_view *view)
+{
+	struct ui_rect all = {0, 0, app->layout.message.y, COLS};
+
+	if (app->layout.hints.w == 0) { /* its keys are seen in the smallest window, too */
+		all.h--;
+		app->layout.hints = (struct ui_rect){all.h, 0, 1, COLS};
+	}
+	view->draw(app, view, &all);
 }
 
 static void draw_too_small(int h, int w)
@@ -307,21 +397,16 @@ void ui_main_draw(struct ui_app *app)
 		draw_too_small(LINES, COLS);
 		return;
 	}
-	if (top != NULL) {
-		struct ui_rect all = {0, 0, app->layout.message.y, COLS};
-
-		if (app->layout.hints.w == 0) { /* its keys are seen in the smallest window, too */
-			all.h--;
-			app->layout.hints = (struct ui_rect){all.h, 0, 1, COLS};
-		}
-		top->draw(app, top, &all);
-	} else {
+	if (top != NULL && !top->overlay)
+		draw_view(app, top);
+	else
 		draw_panes(app);
-	}
 	ui_draw_status(app);
 	if (app->layout.hints.w == 0 && app->prefix != 0)
 		app->layout.hints = app->layout.status;
 	ui_draw_hints(app);
+	if (top != NULL && top->overlay)
+		top->draw(app, top, &(struct ui_rect){0, 0, LINES, COLS});
 	if (app->layout.reader_shares && !shared && app->reader.message == NULL)
 		ui_reader_preview(app);
 }

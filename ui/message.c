@@ -109,10 +109,21 @@ void ui_say_nothing(struct ui_app *app, bool errors_too)
 
 /* --- title ------------------------------------------------------------------------------------ */
 
+static char *limit_words(const struct ui_index *x, bool is_short)
+{
+	g_autofree char *limit = bz_text_clean(x->limit, strlen(x->limit), 0);
+	uint32_t n = bz_listing_size(x->listing);
+
+	return is_short ? g_strdup_printf(_("%u of %u"), n, x->exists)
+			: g_strdup_printf(_("%u of %u: %s"), n, x->exists, limit);
+}
+
 static char *counts(const struct ui_app *app, bool is_short)
 {
 	const struct ui_index *x = &app->index;
 
+	if (x->limit != NULL && x->listing != NULL)
+		return limit_words(x, is_short);
 	if (x->exists == 0 && (x->listing == NULL || ui_app_is_away(x->account)))
 		return g_strdup("");
 	if (is_short)
@@ -226,12 +237,25 @@ static bool is_news(const struct ui_account *a)
 	return a->total > 0 || (a->line != BZ_LINE_ONLINE && a->line != BZ_LINE_NONE);
 }
 
+/* "online   server 1234 msgs, 1.2 GB": what is there, where there is room for it. */
+static char *line_words(const struct ui_account *a, bool is_current, enum detail detail)
+{
+	g_autofree char *state = state_words(a, is_current);
+	g_autofree char *size = bz_lang_size(a->space_bytes);
+
+	if (!is_current || a->space_count == 0 || detail >= COUNT_ONLY)
+		return g_steal_pointer(&state);
+	return g_strdup_printf(
+		ngettext("%s, server %u msg, %s", "%s, server %u msgs, %s", a->space_count), state,
+		a->space_count, size);
+}
+
 static void add_account(
 	GString *out, const struct ui_account *a, bool is_current, enum detail detail)
 {
 	g_autofree char *who = bz_text_clean(a->account->id, strlen(a->account->id), 0);
 	g_autofree char *words = a->total > 0 ? progress_words(a, MIN(detail, COUNT_ONLY))
-					      : state_words(a, is_current);
+					      : line_words(a, is_current, detail);
 
 	if (words[0] != '\0')
 		g_string_append_printf(out, "%s%s %s", out->len > 0 ? "   " : " ", who, words);
@@ -387,8 +411,7 @@ static char *help_words(unsigned context)
 {
 	if (context == UI_IN_HELP)
 		return g_strdup(" ");
-	return g_strdup_printf(
-		"%s %s ", (context & (UI_IN_PICKER | UI_IN_PASSWORD)) != 0 ? "F1" : "?", _("help"));
+	return g_strdup_printf("%s %s ", (context & UI_IN_TEXT) != 0 ? "F1" : "?", _("help"));
 }
 
 void ui_draw_hints(struct ui_app *app)
@@ -399,11 +422,13 @@ void ui_draw_hints(struct ui_app *app)
 	g_autofree char *hints = NULL;
 	g_autofree char *help = help_words(context);
 	int n = bz_text_width(help);
+	struct ui_where where;
 
 	if (r->w == 0)
 		return;
-	hints = app->prefix != 0 ? ui_command_after_prefix(context, app->is_file)
-				 : ui_command_hints(context, app->is_file, r->w - n - 1);
+	where = ui_app_where(app, context);
+	hints = app->prefix != 0 ? ui_command_after_prefix(&where)
+				 : ui_command_hints(&where, r->w - n - 1);
 	ui_draw_text(r->y, r->x, r->w, UI_TEXT, hints);
 	if (app->prefix == 0)
 		ui_draw_text(r->y, r->w - n, n, UI_TEXT, help);

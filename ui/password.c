@@ -132,7 +132,7 @@ struct ui_view *ui_password_new(struct ui_account *account)
 	struct password *p = g_new0(struct password, 1);
 	char blank[SECRET_MAX];
 
-	p->view = (struct ui_view){UI_IN_PASSWORD, draw, command, text, free_password};
+	p->view = (struct ui_view){UI_IN_PASSWORD, draw, command, text, free_password, false};
 	p->account = account;
 	memset(blank, ' ', sizeof blank);
 	p->secret = bz_secret_new(blank, sizeof blank);

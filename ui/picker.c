@@ -1,4 +1,4 @@
-/* `c`: a folder of any account by a few letters of its name. */
+/* A folder by a few letters of its name. */
 #include "src/lang.h"
 #include "src/text.h"
 #include "ui/app.h"
@@ -17,6 +17,8 @@ struct picker {
 	struct ui_view view;
 	GPtrArray *all;   /* struct choice * */
 	GPtrArray *shown; /* of all, borrowed */
+	const char *label;
+	ui_picked *picked;
 	GString *typed;
 	int pos, top, page;
 };
@@ -92,7 +94,7 @@ static void draw_choice(const struct choice *c, int y, int x, int w, enum ui_rol
 static void draw(struct ui_app *app, struct ui_view *view, const struct ui_rect *r)
 {
 	struct picker *p = (struct picker *)view;
-	g_autofree char *head = g_strdup_printf(_(" Folder: %s"), p->typed->str);
+	g_autofree char *head = g_strdup_printf(" %s%s", _(p->label), p->typed->str);
 
 	(void)app;
 	ui_draw_clear(r);
@@ -115,6 +117,7 @@ static void choose(struct ui_app *app, struct picker *p)
 	const struct choice *c;
 	const struct bz_folder *folder;
 	struct ui_account *account;
+	ui_picked *picked = p->picked;
 
 	if (p->shown->len == 0)
 		return;
@@ -125,7 +128,7 @@ static void choose(struct ui_app *app, struct picker *p)
 		ui_say(app, _("The folder %s is no longer on the server."), c->label);
 	ui_pop(app); /* before a question of the account comes up */
 	if (folder != NULL)
-		ui_index_open(app, account, folder);
+		picked(app, account, folder);
 }
 
 static void command(struct ui_app *app, struct ui_view *view, enum ui_command command)
@@ -185,16 +188,20 @@ static void add_account(struct picker *p, struct ui_account *a)
 	}
 }
 
-struct ui_view *ui_picker_new(struct ui_app *app)
+struct ui_view *ui_picker_new(
+	struct ui_app *app, const char *label, struct ui_account *only, ui_picked *picked)
 {
 	struct picker *p = g_new0(struct picker, 1);
 
-	p->view = (struct ui_view){UI_IN_PICKER, draw, command, text, free_picker};
+	p->view = (struct ui_view){UI_IN_PICKER, draw, command, text, free_picker, false};
 	p->all = g_ptr_array_new_with_free_func(free_choice);
 	p->shown = g_ptr_array_new();
 	p->typed = g_string_new(NULL);
+	p->label = label;
+	p->picked = picked;
 	for (int i = 0; i < app->n; i++)
-		add_account(p, &app->accounts[i]);
+		if (only == NULL || only == &app->accounts[i])
+			add_account(p, &app->accounts[i]);
 	filter(p);
 	return &p->view;
 }

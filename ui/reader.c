@@ -74,7 +74,8 @@ static void begin(struct ui_app *app)
 	r->row = row->row;
 	r->ref = (struct bz_msgref){x->folder_id, x->uidvalidity, row->uid};
 	r->flags = BZ_RENDER_HEADERS;
-	fetch(app, BZ_FETCH_TEXT);
+	if (r->open || (row->flags & BZ_FLAG_LEFT) == 0) /* looking on downloads nothing */
+		fetch(app, BZ_FETCH_TEXT);
 }
 
 /* What was opened and is seen; a message that does not come stays unread. */
@@ -84,7 +85,7 @@ static void mark_read(struct ui_app *app)
 
 	if (row != NULL && row->row == app->reader.row && (row->flags & BZ_FLAG_SEEN) == 0 &&
 		(app->index.account->caps & BZ_CAP_FLAGS) != 0)
-		ui_index_toggle(app, BZ_FLAG_SEEN);
+		ui_act_seen(app, &app->reader.ref);
 }
 
 void ui_reader_open(struct ui_app *app)
@@ -155,6 +156,14 @@ void ui_reader_online(struct ui_app *app, const struct ui_account *account)
 
 /* --- answers ---------------------------------------------------------------------------------- */
 
+/* What was on the server only has come, and is another row now. */
+static void follow(struct ui_app *app, const struct bz_msgref *ref)
+{
+	app->reader.ref = *ref;
+	if (ui_index_select_uid(app, ref->uid))
+		app->reader.row = app->index.row;
+}
+
 static void take_message(struct ui_app *app, struct bz_event *event)
 {
 	struct ui_reader *r = &app->reader;
@@ -168,6 +177,8 @@ static void take_message(struct ui_app *app, struct bz_event *event)
 			ui_say_error(app, r->account, &event->err);
 		return;
 	}
+	if (event->message->ref.uid != r->ref.uid && event->message->ref.uid != 0)
+		follow(app, &event->message->ref);
 	if (r->open && r->message == NULL)
 		mark_read(app);
 	bz_message_unref(r->message);
@@ -199,17 +210,36 @@ bool ui_reader_event(struct ui_app *app, struct bz_event *event)
 
 /* --- drawing ---------------------------------------------------------------------------------- */
 
-static void draw_lines(const struct ui_reader *r, const struct ui_rect *body)
+static void draw_line(const struct ui_app *app, guint at, int y, int x, int w)
 {
+	ui_draw_line(y, x, w, g_ptr_array_index(app->reader.doc->lines, at));
+	ui_reader_mark_found(app, at, y, x, w);
+}
+
+static void draw_lines(const struct ui_app *app, const struct ui_rect *body)
+{
+	const struct ui_reader *r = &app->reader;
+
 	for (int i = 0; i < body->h; i++) {
 		guint at = (guint)(r->top + i);
 
 		if (at < r->doc->lines->len)
-			ui_draw_line(body->y + i, body->x, body->w,
-				g_ptr_array_index(r->doc->lines, at));
+			draw_line(app, at, body->y + i, body->x, body->w);
 		else
 			ui_draw_text(body->y + i, body->x, body->w, UI_TEXT, "");
 	}
+}
+
+static char *left_words(struct ui_app *app)
+{
+	const struct bz_summary *row = ui_index_selected(app);
+	g_autofree char *size = NULL;
+
+	if (row == NULL || (row->flags & BZ_FLAG_LEFT) == 0)
+		return NULL;
+	size = bz_lang_size(row->size);
+	return g_strdup_printf(
+		_("This message is on the server only (%s). Enter downloads it."), size);
 }
 
 static void draw_waiting(struct ui_app *app, const struct ui_rect *body)
@@ -223,6 +253,8 @@ static void draw_waiting(struct ui_app *app, const struct ui_rect *body)
 		text = bz_text_clean(r->err.text, strlen(r->err.text), 0);
 	else if (r->fetch_request != 0 && waited >= 1)
 		text = g_strdup_printf(_("Fetching... %d s"), (int)waited);
+	else if (r->row != 0 && r->fetch_request == 0 && r->message == NULL)
+		text = left_words(app);
 	if (text != NULL)
 		ui_draw_text(body->y, body->x + 1, body->w - 1, UI_DIM, text);
 }
@@ -263,7 +295,7 @@ void ui_reader_draw(struct ui_app *app, const struct ui_rect *rect)
 	}
 	if (r->doc != NULL) {
 		r->top = CLAMP(r->top, 0, MAX((int)r->doc->lines->len - 1, 0));
-		draw_lines(r, &body);
+		draw_lines(app, &body);
 	} else {
 		draw_waiting(app, &body);
 	}
@@ -358,12 +390,6 @@ void ui_reader_command(struct ui_app *app, enum ui_command command)
 		break;
 	case UI_SOURCE:
 		toggle_source(app);
-		break;
-	case UI_READ:
-		ui_index_toggle(app, BZ_FLAG_SEEN);
-		break;
-	case UI_FLAG:
-		ui_index_toggle(app, BZ_FLAG_FLAGGED);
 		break;
 	default:
 		break;

@@ -49,6 +49,14 @@ static int no_screen(const char *term)
 	return EX_USAGE;
 }
 
+/* Not in every terminal's description, and harmless to those that do not know it. */
+void ui_screen_paste(bool on)
+{
+	const char *mode = on ? "\033[?2004h" : "\033[?2004l";
+
+	(void)!write(STDOUT_FILENO, mode, strlen(mode)); /* a terminal that went away is no error */
+}
+
 static int open_terminal(struct terminal *t)
 {
 	const char *term = getenv("TERM");
@@ -67,12 +75,16 @@ static int open_terminal(struct terminal *t)
 	(void)keypad(stdscr, TRUE);
 	(void)nodelay(stdscr, TRUE);
 	(void)set_escdelay(ESCAPE_MS);
+	(void)define_key("\033[200~", UI_KEY_PASTE);
+	(void)define_key("\033[201~", UI_KEY_PASTED);
+	ui_screen_paste(true);
 	return 0;
 }
 
 static void close_terminal(struct terminal *t)
 {
 	if (t->screen != NULL) {
+		ui_screen_paste(false);
 		(void)endwin();
 		delscreen(t->screen);
 	}

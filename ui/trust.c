@@ -256,7 +256,7 @@ struct ui_view *ui_trust_new(struct ui_account *account)
 {
 	struct trust *t = g_new0(struct trust, 1);
 
-	t->view = (struct ui_view){UI_IN_TRUST, draw, command, NULL, free_trust};
+	t->view = (struct ui_view){UI_IN_TRUST, draw, command, NULL, free_trust, false};
 	t->account = account;
 	t->cert = account->cert;
 	return &t->view;
