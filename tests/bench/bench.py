@@ -5,6 +5,7 @@ usage: bench.py [--count N] [--huge N] [--runs N] [--only mbox|imap|pop|keys]
 
 An mbox and an IMAP folder of N messages (100,000): seconds from the start of the process to the
 newest rows on the screen, first time and again; resident memory; bytes received and round trips.
+A POP3 maildrop of 10,000: seconds until all is durable here, beside mpop and the bare protocol.
 Needs python3-pyte; mutt, alpine and aerc are measured where they are installed.  Writes below the
 build folder only (bench/), made on demand.
 """
@@ -16,6 +17,7 @@ import os
 import pathlib
 import random
 import shutil
+import socket
 import sqlite3
 import ssl
 import statistics
@@ -286,15 +288,74 @@ class Bench:
     # --- POP -----------------------------------------------------------------------------------
 
     def pop(self, count):
+        """Beside mpop and the bare protocol: log in, ask for all at once, count what comes."""
         with tempfile.TemporaryDirectory(prefix="bzbench") as home, \
                 serve(self.dir, count, 2300) as server:
-            self.account(home, server.ports["pop3s"], server.ca_file, "pop")
-            for label in ("first download", "nothing new"):
-                began = time.monotonic()
-                done = subprocess.run([self.buzon, "fetch"], env=self.env(home),
-                                      stdin=subprocess.DEVNULL, capture_output=True, text=True)
-                self.add(f"POP, {count:,} messages, {label}", "buzon",
-                         time.monotonic() - began if done.returncode == 0 else None)
+            for label, rtt in (("", 0), (", 50 ms RTT", 0.05)):
+                proxy = Proxy(server.ports["pop3s"], rtt)
+                port = proxy.port if rtt else server.ports["pop3s"]
+                what = f"POP, {count:,} messages{label}"
+                runs = [self.pop_bare(port, server.ca_file, count) for _ in range(self.o.runs)]
+                self.median(what + ", first download", "bare", runs)
+                for who, start in (("buzon", self.pop_buzon), ("mpop", self.pop_mpop)):
+                    if who == "mpop" and not shutil.which("mpop"):
+                        print("not installed, left out: mpop")
+                        continue
+                    first, again = [], []
+                    for i in range(self.o.runs):
+                        mine = os.path.join(home, f"{who}-{rtt}-{i}")
+                        os.makedirs(mine)
+                        run = start(mine, port, server.ca_file)
+                        first.append(self.seconds(run))
+                        proxy.reset()
+                        again.append(self.seconds(run))
+                    self.median(what + ", first download", who, first)
+                    self.median(what + ", nothing new", who, again)
+                    if rtt:
+                        self.add(what + ", nothing new, turns (TLS included)", who, proxy.turns, "turns")
+
+    @staticmethod
+    def seconds(run):
+        began = time.monotonic()
+        done = subprocess.run(run[0], env=run[1], stdin=subprocess.DEVNULL, capture_output=True)
+        return time.monotonic() - began if done.returncode == 0 else None
+
+    def pop_buzon(self, home, port, ca):
+        self.account(home, port, ca, "pop")
+        return [self.buzon, "fetch"], self.env(home)
+
+    def pop_mpop(self, home, port, ca):
+        rc = os.path.join(home, ".mpoprc")
+        with open(os.open(rc, os.O_WRONLY | os.O_CREAT, 0o600), "w") as f:
+            f.write(f"account big\nhost localhost\nport {port}\ntls on\ntls_starttls off\n"
+                    f"tls_trust_file {ca}\nuser user\npassword secret\nkeep on\nauth user\n"
+                    f"uidls_file {home}/uidls\ndelivery mbox {home}/inbox\n")
+        return ["mpop", "-q", "-C", rc, "big"], self.env(home)
+
+    @staticmethod
+    def pop_bare(port, ca, count):
+        """Every answer is read and thrown away."""
+        began = time.monotonic()
+        context = ssl.create_default_context(cafile=ca)
+        with context.wrap_socket(socket.create_connection(("localhost", port)),
+                                 server_hostname="localhost") as line:
+            def until(enough):
+                tail, seen = b"", 0
+                while seen < enough:
+                    data = line.recv(1 << 16)
+                    if not data:
+                        return False
+                    seen += (tail + data).count(b"\r\n.\r\n") - tail.count(b"\r\n.\r\n")
+                    tail = (tail + data)[-4:]
+                return True
+            line.recv(1000)
+            line.sendall(b"USER user\r\nPASS secret\r\nUIDL\r\nLIST\r\n")
+            ok = until(2)
+            for first in range(1, count + 1, 1000):
+                last = min(count, first + 999)
+                line.sendall(b"".join(b"RETR %d\r\n" % i for i in range(first, last + 1)))
+                ok = ok and until(last - first + 1)
+        return time.monotonic() - began if ok else None
 
     # --- keys while the server is silent ---------------------------------------------------------
 

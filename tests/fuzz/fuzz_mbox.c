@@ -55,7 +55,7 @@ static void digest_of(GBytes *bytes, uint8_t digest[32])
 /* What is appended is one message of the file, and the same as when it was encoded. */
 static void store(const uint8_t *data, size_t size)
 {
-	GByteArray *encoded = bz_mbox_encode((const char *)data, size, 1604397600);
+	GByteArray *encoded = bz_mbox_encode((const char *)data, size, 1604397600, 0);
 	GBytes *stored = bz_mbox_decode(encoded->data, encoded->len), *read;
 	struct walk w = {.fd = memfd_create("fuzz", MFD_CLOEXEC), .end = encoded->len};
 	uint8_t a[32], b[32];

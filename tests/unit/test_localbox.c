@@ -192,7 +192,7 @@ static void a_truncated_file_loses_its_rows(void **state)
 	newest = subject_at(f, true);
 	assert_string_equal(newest, "old 10");
 	assert_int_equal(rows(f), 10);
-	assert_int_equal(locals(f), 400); /* the identities stay: the mail may come back */
+	assert_int_equal(locals(f), 10);
 }
 
 /* Between two pieces of one walk. */

@@ -62,7 +62,8 @@ static void stored_messages_come_back_as_they_were(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < G_N_ELEMENTS(messages); i++) {
-		GByteArray *stored = bz_mbox_encode(messages[i], strlen(messages[i]), 1700000000);
+		GByteArray *stored =
+			bz_mbox_encode(messages[i], strlen(messages[i]), 1700000000, 0);
 		GBytes *back = bz_mbox_decode(stored->data, stored->len);
 		g_auto(GStrv) pieces = g_strsplit(messages[i], "\r", -1);
 		g_autofree char *lf = g_strjoinv("", pieces);
@@ -95,6 +96,135 @@ static void a_status_line_is_no_part_of_the_identity(void **state)
 	bz_mbox_digest(plain, strlen(plain), a);
 	bz_mbox_digest(marked, strlen(marked), b);
 	assert_memory_equal(a, b, 32);
+}
+
+static int into_array(void *me, const void *bytes, size_t n)
+{
+	g_byte_array_append(me, bytes, (guint)n);
+	return 0;
+}
+
+/* However the bytes come, what is written and its identity are the same. */
+static void pieces_of_any_size_make_the_same_message(void **state)
+{
+	static const char message[] =
+		"Content-Length: 3\r\nSubject: a\r\nX-Status: F\r\n folded\r\n: b\r\nA-Much-Longer-Name: "
+		"c\r\nLines\r\n\r\nFrom here\r\n>From there\n>>>From\r\r\n>>Fro\n>\rx\nFrom";
+
+	(void)state;
+	for (size_t len = 0; len < sizeof message; len++)
+		for (size_t step = 1; step < 40; step += 3) {
+			GByteArray *whole = bz_mbox_encode(message, len, 1700000000, BZ_FLAG_SEEN);
+			GByteArray *got = g_byte_array_new();
+			GBytes *back = bz_mbox_decode(whole->data, whole->len);
+			struct bz_encoder *e =
+				bz_encoder_begin(1700000000, BZ_FLAG_SEEN, true, into_array, got);
+			uint8_t a[32], b[32], c[32];
+			int64_t length;
+			int fd = file_of((const char *)whole->data, whole->len);
+
+			for (size_t at = 0; at < len; at += step)
+				assert_int_equal(
+					bz_encoder_feed(e, message + at, MIN(step, len - at)), 0);
+			assert_int_equal(bz_encoder_end(&e, &length, a), 0);
+			assert_int_equal(length, whole->len);
+			assert_int_equal(got->len, whole->len);
+			assert_memory_equal(got->data, whole->data, whole->len);
+			bz_mbox_digest(g_bytes_get_data(back, NULL), g_bytes_get_size(back), b);
+			assert_memory_equal(a, b, 32);
+			assert_int_equal(bz_mbox_digest_at(fd, 0, whole->len, c, NULL), 0);
+			assert_memory_equal(a, c, 32);
+			close(fd);
+			g_bytes_unref(back);
+			g_byte_array_unref(got);
+			g_byte_array_unref(whole);
+		}
+}
+
+static char *text_of(int fd)
+{
+	char *text = g_malloc0(4096);
+
+	assert_true(pread(fd, text, 4095, 0) >= 0);
+	return text;
+}
+
+static void flags_stand_in_slots_of_fixed_width(void **state)
+{
+	static const char message[] = "Subject: a\nStatus: O\n\nStatus: b\n";
+	GByteArray *out = bz_mbox_encode(message, strlen(message), 1700000000,
+		BZ_FLAG_SEEN | BZ_FLAG_FLAGGED | BZ_FLAG_ANSWERED | BZ_FLAG_FORWARDED);
+	int fd = file_of((const char *)out->data, out->len);
+	g_autofree char *first = text_of(fd), *second = NULL;
+	unsigned in_file = 0;
+
+	(void)state;
+	assert_non_null(strstr(first, "\nStatus: RO\nX-Status: AF  \n\nStatus: b\n"));
+	assert_int_equal(bz_mbox_status(first, strlen(first)),
+		BZ_FLAG_SEEN | BZ_FLAG_FLAGGED | BZ_FLAG_ANSWERED);
+	assert_int_equal(bz_mbox_set_flags(fd, 0, out->len, BZ_FLAG_DELETED | BZ_FLAG_DRAFT,
+				 BZ_FLAG_SEEN | BZ_FLAG_FLAGGED, &in_file, NULL),
+		0);
+	assert_int_equal(in_file, BZ_FLAG_DELETED | BZ_FLAG_DRAFT | BZ_FLAG_ANSWERED);
+	second = text_of(fd);
+	assert_int_equal(strlen(second), strlen(first));
+	assert_non_null(strstr(second, "\nStatus: O \nX-Status: ADT \n\nStatus: b\n"));
+	close(fd);
+	g_byte_array_unref(out);
+}
+
+/* Lines of another program: what fits is written, what does not stays out, nothing moves. */
+static void a_line_without_room_is_left_alone(void **state)
+{
+	static const struct {
+		const char *header, *after;
+		unsigned in_file;
+	} cases[] = {
+		{"Status: RO\nX-Status: F\n", "Status: RO\nX-Status: F\n",
+			BZ_FLAG_SEEN | BZ_FLAG_FLAGGED},
+		{"Status: O\r\nX-Status:    \r\n", "Status: R\r\nX-Status: FD \r\n",
+			BZ_FLAG_SEEN | BZ_FLAG_DELETED | BZ_FLAG_FLAGGED},
+		{"Status:  R\nStatus: O\n", "Status:  R\nStatus: O\n", BZ_FLAG_SEEN},
+		{"X: y\n", "X: y\n", 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *text = g_strconcat(
+			"From x Mon Jan 15 10:00:00 2024\n", cases[i].header, "\nbody\n\n", NULL);
+		g_autofree char *after = NULL;
+		int fd = file_of(text, strlen(text));
+		unsigned in_file = 0;
+
+		assert_int_equal(bz_mbox_set_flags(fd, 0, (int64_t)strlen(text),
+					 BZ_FLAG_SEEN | BZ_FLAG_DELETED | BZ_FLAG_FLAGGED, 0,
+					 &in_file, NULL),
+			0);
+		assert_int_equal(in_file, cases[i].in_file);
+		after = text_of(fd);
+		assert_non_null(strstr(after, cases[i].after));
+		assert_int_equal(strlen(after), strlen(text));
+		close(fd);
+	}
+}
+
+static void a_head_is_known_however_it_is_folded(void **state)
+{
+	static const char one
+		[] = "Message-ID: <a@b>\r\nFrom: Ana\r\nSubject:  a long\r\n subject\r\n\r\n",
+	     two[] = "subject: a\n  long subject \nfrom: Ana\nX: y\nmessage-id: <a@b>\n\nFrom: x\n",
+	     other[] = "Message-ID: <a@b>\nFrom: Ana\nSubject: along subject\n\n",
+	     none[] = "X: y\n\nFrom: Ana\n";
+	uint8_t a[32], b[32], zero[32] = {0};
+
+	(void)state;
+	bz_mbox_headkey(one, strlen(one), a);
+	bz_mbox_headkey(two, strlen(two), b);
+	assert_memory_equal(a, b, 32);
+	bz_mbox_headkey(other, strlen(other), b);
+	assert_memory_not_equal(a, b, 32);
+	bz_mbox_headkey(none, strlen(none), b);
+	assert_memory_equal(b, zero, 32);
 }
 
 /* From_ lines and empty lines at every place around the edge of a piece of 1 MiB. */
@@ -195,6 +325,9 @@ static void a_dead_owners_dotlock_is_removed(void **state)
 	lock = bz_mbox_lock_open(path, true, 500, NULL, NULL);
 	assert_non_null(lock);
 	bz_mbox_lock_close(&lock);
+	assert_true(g_file_set_contents(dot, pid, -1, NULL));
+	bz_mbox_lock_tidy(path); /* nobody wants to write */
+	assert_false(g_file_test(dot, G_FILE_TEST_EXISTS));
 	check_remove_dir(dir);
 }
 
@@ -317,6 +450,10 @@ int main(void)
 		cmocka_unit_test(from_lines_need_a_date),
 		cmocka_unit_test(stored_messages_come_back_as_they_were),
 		cmocka_unit_test(a_status_line_is_no_part_of_the_identity),
+		cmocka_unit_test(pieces_of_any_size_make_the_same_message),
+		cmocka_unit_test(flags_stand_in_slots_of_fixed_width),
+		cmocka_unit_test(a_line_without_room_is_left_alone),
+		cmocka_unit_test(a_head_is_known_however_it_is_folded),
 		cmocka_unit_test(messages_at_the_edge_of_a_piece_are_found),
 		cmocka_unit_test(a_second_lock_waits_and_says_so),
 		cmocka_unit_test(a_dotlock_names_its_owner_from_the_first),

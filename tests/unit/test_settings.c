@@ -74,7 +74,7 @@ static void a_good_file_is_read(void **state)
 
 	assert_true(g_file_set_contents(f->path,
 		"# mine\n" GOOD "password-command = pass show x ; y # not a comment\n\n[account "
-				"\"T\303\255a/work\"]\n"
+		"\"T\303\255a/work\"]\n"
 		"protocol = pop\nserver = [::1]:1110\nsecurity = none\nuser = "
 		"bob\n[buzon]\nlanguage = es\n"
 		"theme = mono\n",
@@ -119,13 +119,129 @@ static void mistakes_name_line_key_and_the_nearest(void **state)
 		f, "[account \"a\"]\nserver = x.test\naddress = a@b.test\n", "names no protocol");
 	check_problem(f, "[account \"a\"]\nprotocol = pop\nserver = x.test\n", "names no user");
 	check_problem(f, GOOD "leave-on-server = forever\n", "for POP accounts only");
-	check_problem(f,
-		"[account \"a\"]\nprotocol = pop\nserver = x.test\nuser = u\nleave-on-server = "
-		"none\n",
-		"never deletes");
 	check_problem(f, GOOD "server = :99999\n", "buzonrc:5: ");
 	check_problem(f, GOOD "user = a\tb\033\n", "control character");
 	check_problem(f, "", "no account");
+}
+
+#define POP "[account \"a\"]\nprotocol = pop\nserver = x.test\nuser = u\n"
+
+/* The first account of a good file; the caller destroys the settings. */
+static const struct bz_account *load(
+	struct fixture *f, const char *text, struct bz_settings **settings)
+{
+	g_autoptr(GPtrArray) problems = NULL;
+
+	assert_true(g_file_set_contents(f->path, text, -1, NULL));
+	assert_int_equal(chmod(f->path, 0600), 0);
+	*settings = bz_settings_load(f->path, &problems, NULL);
+	assert_non_null(*settings);
+	return g_ptr_array_index((*settings)->accounts, 0);
+}
+
+static void a_pop_account_says_how_it_downloads(void **state)
+{
+	struct fixture *f = *state;
+	struct bz_settings *s;
+	const struct bz_account *a = load(f, POP, &s);
+
+	assert_int_equal(a->leave, BZ_LEAVE_FOREVER);
+	assert_false(a->leave_given);
+	assert_int_equal(a->check_every, 300);
+	assert_int_equal(a->max_size, 0);
+	assert_false(a->newest_first);
+	bz_settings_destroy(&s);
+	a = load(f,
+		POP
+		"leave-on-server = 30d\ncheck-every = 1h\nfetch-order = newest\nmax-size = 10M\n",
+		&s);
+	assert_int_equal(a->leave, BZ_LEAVE_DAYS);
+	assert_int_equal(a->leave_days, 30);
+	assert_true(a->leave_given);
+	assert_int_equal(a->check_every, 3600);
+	assert_int_equal(a->max_size, 10000000);
+	assert_true(a->newest_first);
+	bz_settings_destroy(&s);
+	a = load(
+		f, POP "leave-on-server = until-deleted\ncheck-every = off\nmax-size = none\n", &s);
+	assert_int_equal(a->leave, BZ_LEAVE_UNTIL_DELETED);
+	assert_int_equal(a->check_every, 0);
+	assert_int_equal(a->max_size, 0);
+	bz_settings_destroy(&s);
+	a = load(f, POP "leave-on-server = none\n", &s);
+	assert_int_equal(a->leave, BZ_LEAVE_NONE);
+	bz_settings_destroy(&s);
+}
+
+static void what_is_no_value_names_one(void **state)
+{
+	struct fixture *f = *state;
+
+	check_problem(f, POP "leave-on-server = forevr\n", "did you mean \"forever\"?");
+	check_problem(f, POP "leave-on-server = 30\n", "buzonrc:5: \"leave-on-server\" cannot be");
+	check_problem(f, POP "leave-on-server = 0d\n", "days: 30d");
+	check_problem(f, POP "leave-on-server = -1d\n", "days: 30d");
+	check_problem(f, POP "leave-on-server =\n", "days: 30d");
+	check_problem(f, POP "check-every = 5\n", "buzonrc:5: \"check-every\" cannot be \"5\"");
+	check_problem(f, POP "check-every = 5s\n", "the least is 30s");
+	check_problem(f, POP "max-size = big\n", "10M, or: none");
+	check_problem(f, POP "max-size = 0\n", "10M, or: none");
+	check_problem(f, POP "fetch-order = newst\n", "did you mean \"newest\"?");
+	check_problem(f, GOOD "check-every = 5m\n", NULL);
+	check_problem(
+		f, GOOD "max-size = 1M\n", "buzonrc:5: \"max-size\" is for POP accounts only");
+	check_problem(f, GOOD "fetch-order = oldest\n", "buzonrc:5: \"fetch-order\" is for POP");
+}
+
+static void rules_belong_to_accounts(void **state)
+{
+	struct fixture *f = *state;
+	struct bz_settings *s;
+	const struct bz_account *a = load(f,
+		POP "[rule \"lists\"]\naccount = A\nmatch = to:list@example.org\nfolder = Lists\n"
+		    "read = yes\n" GOOD
+		    "[account \"b\"]\nprotocol = pop\nserver = y.test\nuser = v\n"
+		    "[rule \"all\"]\nmatch = from:ana\nflag = yes\nread = no\n",
+		&s);
+	const struct bz_rule *rule;
+
+	assert_int_equal(s->rules->len, 2);
+	assert_int_equal(a->rules->len, 2);
+	rule = g_ptr_array_index(a->rules, 0);
+	assert_string_equal(rule->name, "lists");
+	assert_string_equal(rule->account, "a");
+	assert_string_equal(rule->match, "to:list@example.org");
+	assert_string_equal(rule->folder, "Lists");
+	assert_true(rule->read);
+	assert_false(rule->flag);
+	assert_null(bz_settings_account(s, "casa")->rules);
+	a = bz_settings_account(s, "b");
+	assert_int_equal(a->rules->len, 1);
+	rule = g_ptr_array_index(a->rules, 0);
+	assert_null(rule->folder);
+	assert_true(rule->flag);
+	assert_false(rule->read);
+	bz_settings_destroy(&s);
+}
+
+static void a_wrong_rule_names_line_and_column(void **state)
+{
+	struct fixture *f = *state;
+
+	check_problem(f, POP "[rule \"r\"]\n  match = a is:unred\nflag = yes\n",
+		"buzonrc:6:16: \"is:unred\"");
+	check_problem(f, POP "[rule \"r\"]\nmatch = a (b\nflag = yes\n", "buzonrc:6:11: no \")\"");
+	check_problem(
+		f, POP "[rule \"r\"]\nflag = yes\n", "buzonrc:5: rule \"r\" says no messages");
+	check_problem(f, POP "[rule \"r\"]\nmatch = a\n", "buzonrc:5: rule \"r\" does nothing");
+	check_problem(f, POP "[rule \"r\"]\nmatch = a\nfolder = INBOX\n", "in the Inbox already");
+	check_problem(f, POP "[rule \"r\"]\nmatch = a\nflag = maybe\n", "cannot be \"maybe\"");
+	check_problem(f, POP "[rule \"r\"]\nmatch = a\nfolders = x\n", "did you mean \"folder\"?");
+	check_problem(f, POP "[rule \"r\"]\nmatch = a\nflag = yes\naccount = c\n",
+		"buzonrc:8: there is no account \"c\"");
+	check_problem(f, GOOD "[rule \"r\"]\nmatch = a\nflag = yes\naccount = casa\n",
+		"buzonrc:8: \"casa\" is an IMAP account");
+	check_problem(f, POP "[rule \"\"]\nmatch = a\nflag = yes\n", "unknown section");
 }
 
 #define SERVER(of) "[account \"a\"]\nprotocol = imap\nuser = u\n" of "\n"
@@ -236,6 +352,10 @@ int main(void)
 		CASE(a_good_file_is_read),
 		CASE(mistakes_name_line_key_and_the_nearest),
 		CASE(all_mistakes_come_at_once),
+		CASE(a_pop_account_says_how_it_downloads),
+		CASE(what_is_no_value_names_one),
+		CASE(rules_belong_to_accounts),
+		CASE(a_wrong_rule_names_line_and_column),
 		CASE(two_accounts_with_one_mbox_are_refused),
 		CASE(one_mbox_spelled_twice_is_refused),
 		CASE(servers_are_hosts_and_addresses),

@@ -294,6 +294,122 @@ static void a_reader_sees_what_the_owner_commits(void **state)
 	bz_store_close(&reader);
 }
 
+/* --- state.db of version 1 -------------------------------------------------------------------- */
+
+static const char version_1[] =
+	"CREATE TABLE pin(host TEXT NOT NULL, port INT NOT NULL, sha256 BLOB NOT NULL,"
+	" PRIMARY KEY(host, port));"
+	"CREATE TABLE local(uid INTEGER PRIMARY KEY AUTOINCREMENT, digest BLOB NOT NULL,"
+	" flags INT NOT NULL);"
+	"CREATE INDEX local_digest ON local(digest);"
+	"CREATE TABLE ledger(uidl TEXT PRIMARY KEY, local_uid INT NOT NULL, size INT NOT NULL,"
+	" state INT NOT NULL, first_seen INT NOT NULL, last_listed INT NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE intent(id INTEGER PRIMARY KEY CHECK(id = 1), mbox TEXT NOT NULL,"
+	" dev INT NOT NULL, ino INT NOT NULL, start INT NOT NULL);"
+	"CREATE TABLE intent_item(n INTEGER PRIMARY KEY, uidl TEXT NOT NULL, off INT NOT NULL,"
+	" len INT NOT NULL, digest BLOB NOT NULL, size INT NOT NULL);"
+	"INSERT INTO pin VALUES('mail.example.org', 995, zeroblob(32));"
+	"INSERT INTO local VALUES(7, randomblob(32), 1), (9, randomblob(32), 5);"
+	"INSERT INTO ledger VALUES('one', 7, 700, 0, 1000, 2000), ('two', 9, 900, 2, 1001, 2000);"
+	"INSERT INTO intent VALUES(1, '/mail/inbox', 3, 4, 5);"
+	"INSERT INTO intent_item VALUES(0, 'three', 5, 300, zeroblob(32), 299);"
+	"PRAGMA user_version=1;";
+
+static void run_sql(const char *path, const char *text)
+{
+	sqlite3 *db = NULL;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static void make_version_1(struct fixture *f)
+{
+	bz_store_close(&f->store);
+	bz_store_unlink(f->state);
+	run_sql(f->state, version_1);
+}
+
+static void assert_taken_over(struct fixture *f)
+{
+	uint8_t pin[32];
+	struct bz_local local;
+	struct bz_ledger row;
+	g_autofree char *folder = NULL;
+	uint32_t uid;
+
+	assert_int_equal(bz_store_pin_get(f->store, "mail.example.org", 995, pin, NULL), 0);
+	assert_int_equal(bz_store_local_get(f->store, 9, &local, &folder, NULL), 0);
+	assert_string_equal(folder, "INBOX");
+	assert_int_equal(local.flags, 5);
+	assert_int_equal(local.in_file, 0);
+	assert_int_equal(local.state, BZ_LOCAL_HERE);
+	assert_int_equal(bz_store_ledger_get(f->store, "two", &row, NULL), 0);
+	assert_int_equal(row.local_uid, 9);
+	assert_int_equal(row.size, 900);
+	assert_int_equal(row.state, BZ_LEDGER_GONE);
+	assert_int_equal(row.first_seen, 1001);
+	assert_int_equal(row.missing_since, 0);
+	assert_int_equal(
+		bz_store_local_adopt(f->store, "INBOX", local.digest, 0, 0, &uid, NULL), 0);
+	assert_int_equal(uid, 10); /* no number is given twice */
+}
+
+static void version_1_is_taken_over(void **state)
+{
+	struct fixture *f = *state;
+	struct bz_intent intent;
+	const struct bz_intent_item *item;
+
+	make_version_1(f);
+	f->store = open_store(f);
+	assert_taken_over(f);
+	assert_int_equal(bz_store_intent_get(f->store, &intent, NULL), 0);
+	assert_int_equal(intent.kind, BZ_INTENT_DOWNLOAD);
+	assert_string_equal(intent.mbox, "/mail/inbox");
+	assert_string_equal(intent.folder, "INBOX");
+	assert_null(intent.source);
+	assert_int_equal(intent.start, 5);
+	assert_int_equal(intent.items->len, 1);
+	item = &g_array_index(intent.items, struct bz_intent_item, 0);
+	assert_string_equal(item->uidl, "three");
+	assert_int_equal(item->off, 5);
+	assert_int_equal(item->len, 300);
+	assert_int_equal(item->size, 299);
+	bz_intent_clear(&intent);
+	assert_int_equal(bz_store_meta_set(f->store, "a", "b", NULL), 0);
+}
+
+/* Its last statement fails: all of it is as it was, and works once nothing is in the way. */
+static void what_takes_version_1_over_is_one_transaction(void **state)
+{
+	struct fixture *f = *state;
+	struct bz_err err = {0};
+
+	make_version_1(f);
+	run_sql(f->state, "CREATE TABLE item1(x);");
+	assert_null(bz_store_open(f->cache, f->state, BZ_STORE_OWNER, &err));
+	assert_int_equal(err.kind, BZ_ERR_LOCAL);
+	run_sql(f->state, "SELECT last_listed FROM ledger; SELECT mbox FROM intent;"
+			  "DROP TABLE item1;");
+	f->store = open_store(f);
+	assert_taken_over(f);
+}
+
+static void a_newer_state_is_left_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct bz_err err = {0};
+
+	bz_store_close(&f->store);
+	run_sql(f->state, "PRAGMA user_version=3;");
+	assert_null(bz_store_open(f->cache, f->state, BZ_STORE_OWNER, &err));
+	assert_non_null(strstr(err.text, "newer"));
+	run_sql(f->state, "SELECT uid FROM local; PRAGMA user_version=2;");
+	f->store = open_store(f);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -311,6 +427,9 @@ int main(void)
 		CASE(a_damaged_state_is_never_replaced),
 		CASE(pins_are_kept),
 		CASE(a_reader_sees_what_the_owner_commits),
+		CASE(version_1_is_taken_over),
+		CASE(what_takes_version_1_over_is_one_transaction),
+		CASE(a_newer_state_is_left_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,6 +20,7 @@ static struct {
 	bool block_refresh; /* refresh waits until cancelled or released */
 	int refreshes, backgrounds, fetches, disconnects;
 	int left;           /* pieces of background work */
+	int tidies;         /* pieces of tidying; three make it done */
 	struct bz_err fail; /* what refresh fails with; NONE = it works */
 	char password[64];
 } fake = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
@@ -77,6 +78,10 @@ static int refresh(struct bz_backend *b, const struct bz_job *job, const char *n
 	else if (fake.fail.kind != BZ_ERR_NONE) {
 		*err = fake.fail;
 		rc = -1;
+	} else if (job->forecast != NULL) {
+		struct bz_copy copy = {.size = 1000, .fate = BZ_COPY_NEW};
+
+		g_array_append_val(job->forecast, copy);
 	}
 	pthread_mutex_unlock(&fake.lock);
 	return rc;
@@ -108,6 +113,18 @@ static int background(
 	*more = --fake.left > 0;
 	pthread_mutex_unlock(&fake.lock);
 	g_usleep(2000);
+	return 0;
+}
+
+static int tidy(struct bz_backend *b, const struct bz_job *job, bool *more, struct bz_err *err)
+{
+	(void)b;
+	(void)job;
+	(void)err;
+	pthread_mutex_lock(&fake.lock);
+	*more = ++fake.tidies % 3 != 0;
+	pthread_cond_broadcast(&fake.changed);
+	pthread_mutex_unlock(&fake.lock);
 	return 0;
 }
 
@@ -464,12 +481,90 @@ static void offline_by_choice_keeps_off_the_line(void **state)
 	pthread_mutex_unlock(&fake.lock);
 }
 
+static void wait_quiet_line(struct fixture *f)
+{
+	wait_line(f, BZ_LINE_CONNECTING);
+	wait_line(f, BZ_LINE_ONLINE);
+}
+
+static void an_account_looks_for_mail_by_itself(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t id;
+
+	f->account.check_every = 1; /* the worker reads it after each refresh */
+	id = submit(f, BZ_REQ_OPEN);
+	assert_int_equal(answer(f, id), BZ_ERR_NONE);
+	wait_quiet_line(f);
+	wait_refreshes(3);
+	fail_with(BZ_ERR_AUTH, BZ_CODE_LOGIN_REFUSED);
+	wait_line(f, BZ_LINE_ASK_PASSWORD); /* then it keeps off the line */
+}
+
+static void the_first_look_is_the_persons(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t id;
+
+	f->account.check_every = 1;
+	id = submit(f, BZ_REQ_LISTING);
+	assert_int_equal(answer(f, id), BZ_ERR_NONE);
+	g_usleep(1200 * 1000);
+	pthread_mutex_lock(&fake.lock);
+	assert_int_equal(fake.refreshes, 0);
+	pthread_mutex_unlock(&fake.lock);
+}
+
+static void a_dry_run_says_what_would_come(void **state)
+{
+	struct fixture *f = *state;
+	struct bz_request *r = bz_request_new(BZ_REQ_REFRESH);
+	struct bz_event *e;
+
+	r->folder = g_strdup("INBOX");
+	r->dry_run = true;
+	(void)bz_worker_submit(f->worker, r);
+	e = next(f, BZ_EVENT_DONE);
+	assert_int_equal(e->err.kind, BZ_ERR_NONE);
+	assert_int_equal(e->copies->len, 1);
+	assert_int_equal(g_array_index(e->copies, struct bz_copy, 0).fate, BZ_COPY_NEW);
+	bz_event_free(e);
+}
+
 static void what_a_backend_lacks_is_unsupported(void **state)
 {
 	struct fixture *f = *state;
 
 	assert_int_equal(answer(f, submit(f, BZ_REQ_FLAGS)), BZ_ERR_UNSUPPORTED);
 	assert_int_equal(answer(f, submit(f, BZ_REQ_FOLDERS)), BZ_ERR_UNSUPPORTED);
+}
+
+/* Until so many pieces are tidied. */
+static void wait_tidies(int n)
+{
+	pthread_mutex_lock(&fake.lock);
+	while (fake.tidies < n)
+		pthread_cond_wait(&fake.changed, &fake.lock);
+	pthread_mutex_unlock(&fake.lock);
+}
+
+static void quiet_is_used_to_tidy(void **state)
+{
+	struct fixture *f = *state;
+	static struct bz_backend_ops tidying; /* outlives the worker */
+
+	bz_worker_destroy(&f->worker);
+	tidying = ops;
+	tidying.tidy = tidy;
+	tidying.tidy_after = 30;
+	pthread_mutex_lock(&fake.lock);
+	fake.tidies = 0;
+	pthread_mutex_unlock(&fake.lock);
+	f->worker = bz_worker_new(0, &f->account, &tidying, f->bag, NULL);
+	assert_non_null(f->worker);
+	wait_tidies(3);
+	assert_int_equal(answer(f, submit(f, BZ_REQ_FETCH)), BZ_ERR_NONE);
+	wait_tidies(6);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -489,6 +584,10 @@ int main(void)
 		CASE(a_lost_line_is_retried_later),
 		CASE(a_refused_password_is_asked_for_once),
 		CASE(offline_by_choice_keeps_off_the_line),
+		CASE(an_account_looks_for_mail_by_itself),
+		CASE(the_first_look_is_the_persons),
+		CASE(a_dry_run_says_what_would_come),
+		CASE(quiet_is_used_to_tidy),
 		CASE(what_a_backend_lacks_is_unsupported),
 	};
 
