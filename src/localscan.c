@@ -386,10 +386,7 @@ static bool may_wait(struct bz_localbox *box)
 
 	if (box->busy_until == 0)
 		box->busy_until = now + BUSY_US;
-	if (now < box->busy_until)
-		return true;
-	box->busy_until = 0;
-	return false;
+	return now < box->busy_until;
 }
 
 /* Alone with the mail, what a crash left put right: else a message that is being written would
@@ -451,6 +448,7 @@ int bz_localbox_look(
 	if (b.fd >= 0)
 		close(b.fd);
 	if (rc != 0) {
+		box->busy_until = 0;
 		box->scanning = *more = false;
 		(void)bz_store_folder_note(box->store, box->folder, "", NULL);
 	}
