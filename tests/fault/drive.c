@@ -58,9 +58,12 @@ static void on_count(void *me, uint32_t n, uint64_t bytes)
 	(void)bytes;
 }
 
+static bool noted; /* a folder could not be read, say */
+
 static void on_note(void *me, const char *text)
 {
 	(void)me;
+	noted = true;
 	fprintf(stderr, "note: %s\n", text);
 }
 
@@ -129,7 +132,9 @@ static int on_chosen(struct drive *d, char **args, act *f, struct bz_err *err)
 	GArray *refs = g_array_new(FALSE, FALSE, sizeof(struct bz_msgref));
 	int rc = choose(d, args[0], (guint)atoi(args[1]), refs, err);
 
-	if (rc == 0 && refs->len > 0)
+	if (rc == 0 && refs->len == 0 && noted)
+		rc = bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_NONE, "nothing is known of %s", args[0]);
+	else if (rc == 0 && refs->len > 0)
 		rc = f(d, (const struct bz_msgref *)(void *)refs->data, refs->len, args + 2, err);
 	g_array_unref(refs);
 	return rc;

@@ -22,7 +22,7 @@ class Scenario:
     known: list = dataclasses.field(default_factory=list)    # what else may be here
     first: int = 1                       # letters first to last are expected
     last: int = LETTERS
-    copied: tuple = ()                   # these either once more, all of them, or not
+    copied: tuple = ()                   # these may be there once more
     again: tuple = ()                    # after the fault; () = the command
     ends: tuple = (0,)                   # codes with which it may end when it is run again
     each: int = 1                        # points are tried in the same proportion
@@ -34,10 +34,7 @@ class Scenario:
     def judge(self, home, ask):
         """The Outcome of what is there in the end."""
         once = [name(i) for i in range(self.first, self.last + 1)]
-        out = judge(home, once, self.all_mail(), ask)
-        if self.copied and not out.good:
-            out = judge(home, once + [name(i) for i in self.copied], self.all_mail(), ask)
-        return out
+        return judge(home, once, self.all_mail(), ask, [name(i) for i in self.copied])
 
     def words(self, home, again=False):
         return [word.replace("$HOME", str(home.path)) for word in (again and self.again) or self.command]
