@@ -2,6 +2,7 @@
 #include "src/deliver_private.h"
 #include "src/lang.h"
 #include "src/mbox.h"
+#include "src/sha256.h"
 #include "src/store_tools.h"
 
 #include <errno.h>
@@ -136,18 +137,16 @@ int bz_compact_io_error(const char *path, struct bz_err *err)
 static int sum_rows(const struct bz_compactor *c, uint8_t sum[32], struct bz_err *err)
 {
 	GArray *rows = g_array_new(FALSE, TRUE, sizeof(struct bz_local));
-	GChecksum *checksum = g_checksum_new(G_CHECKSUM_SHA256);
-	gsize size = 32;
+	struct evp_md_ctx_st *all = bz_sha256_begin();
 	int rc = bz_store_local_all(c->store, c->name, rows, err);
 
 	for (guint i = 0; i < rows->len; i++) {
 		const struct bz_local *row = &g_array_index(rows, struct bz_local, i);
 		uint32_t words[] = {row->uid, (uint32_t)row->state};
 
-		g_checksum_update(checksum, (const guchar *)words, sizeof words);
+		bz_sha256_feed(all, words, sizeof words);
 	}
-	g_checksum_get_digest(checksum, sum, &size);
-	g_checksum_free(checksum);
+	bz_sha256_end(&all, sum);
 	g_array_unref(rows);
 	return rc;
 }

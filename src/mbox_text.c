@@ -1,11 +1,13 @@
 /* A message as an mbox holds it, in pieces, so that its size costs no memory: encoding, identity,
  * and the flags that stand in its Status lines. */
 #include "src/mbox.h"
+#include "src/sha256.h"
 
 #include <string.h>
 
 /* Name of a header line and its colon; what is longer is none of those left out. */
 enum { FIELD_MAX = 16 };
+enum { ENCODED_AT_ONCE = 8192 };
 
 static bool is_left_out(const char *name, size_t len)
 {
@@ -23,7 +25,7 @@ static bool is_left_out(const char *name, size_t len)
 enum place { LINE_START, NAME, KEPT, LEFT_OUT, BODY };
 
 struct bz_digest {
-	GChecksum *sum; /* NULL: nobody wants it */
+	struct evp_md_ctx_st *sum; /* NULL: nobody wants it */
 	enum place place;
 	bool left_out;        /* the field that a continuation line would go on with */
 	char name[FIELD_MAX]; /* NAME: what came of it */
@@ -36,12 +38,8 @@ struct bz_digest {
 
 static void pass(struct bz_digest *d, const char *bytes, size_t n)
 {
-	for (size_t at = 0; d->sum != NULL && at < n;) { /* GLib takes a signed length */
-		size_t k = MIN(n - at, (size_t)1 << 30);
-
-		g_checksum_update(d->sum, (const guchar *)bytes + at, (gssize)k);
-		at += k;
-	}
+	if (d->sum != NULL)
+		bz_sha256_feed(d->sum, bytes, n);
 	if (d->pass != NULL)
 		d->pass(d->me, bytes, n);
 }
@@ -119,20 +117,17 @@ static void feed(struct bz_digest *d, const char *p, size_t n)
 
 static void finish(struct bz_digest *d, uint8_t digest[32])
 {
-	gsize size = 32;
-
 	if (d->place == NAME)
 		decide(d, false);
-	if (digest != NULL && d->sum != NULL)
-		g_checksum_get_digest(d->sum, digest, &size);
-	g_clear_pointer(&d->sum, g_checksum_free);
+	if (d->sum != NULL)
+		bz_sha256_end(&d->sum, digest);
 }
 
 struct bz_digest *bz_digest_begin(void)
 {
 	struct bz_digest *d = g_new0(struct bz_digest, 1);
 
-	d->sum = g_checksum_new(G_CHECKSUM_SHA256);
+	d->sum = bz_sha256_begin();
 	return d;
 }
 
@@ -219,13 +214,25 @@ static bool watch(struct bz_encoder *e, char c)
 	return true;
 }
 
+/* Up to and with the line end behind which a From_ line may begin; all, where there is none. */
+static size_t plain_lines(const char *p, size_t n)
+{
+	const char *at = p, *nl;
+
+	while ((nl = memchr(at, '\n', n - (size_t)(at - p))) != NULL) {
+		at = nl + 1;
+		if (at == p + n || *at == '>' || *at == *from)
+			return (size_t)(at - p);
+	}
+	return n;
+}
+
 /* What passed the digest: quoted and on to the sink. */
 static void quote(void *me, const char *p, size_t n)
 {
 	struct bz_encoder *e = me;
 
 	while (n > 0) {
-		const char *nl;
 		size_t k;
 
 		while (n > 0 && e->from.active && watch(e, *p)) {
@@ -234,10 +241,9 @@ static void quote(void *me, const char *p, size_t n)
 		}
 		if (n == 0)
 			return;
-		nl = memchr(p, '\n', n);
-		k = nl != NULL ? (size_t)(nl - p) + 1 : n;
+		k = plain_lines(p, n);
 		emit(e, p, k);
-		e->from.active = nl != NULL;
+		e->from.active = p[k - 1] == '\n';
 		p += k;
 		n -= k;
 	}
@@ -278,7 +284,7 @@ struct bz_encoder *bz_encoder_begin(
 	e->sink = sink;
 	e->me = me;
 	e->flags = flags;
-	e->digest.sum = digest ? g_checksum_new(G_CHECKSUM_SHA256) : NULL;
+	e->digest.sum = digest ? bz_sha256_begin() : NULL;
 	e->digest.pass = quote;
 	e->digest.header_end = put_slots;
 	e->digest.me = e;
@@ -287,29 +293,41 @@ struct bz_encoder *bz_encoder_begin(
 	return e;
 }
 
+/* The bytes without the CRs that stand before LF; how many that are. to has room for n + 1. */
+static size_t without_cr(struct bz_encoder *e, const char *p, size_t n, char *to)
+{
+	const char *end = p + n;
+	size_t len = 0;
+
+	while (p < end) {
+		const char *cr;
+		size_t k;
+
+		if (e->cr && *p != '\n')
+			to[len++] = '\r';
+		cr = memchr(p, '\r', (size_t)(end - p));
+		k = cr != NULL ? (size_t)(cr - p) : (size_t)(end - p);
+		memcpy(to + len, p, k);
+		len += k;
+		p += k + (cr != NULL);
+		e->cr = cr != NULL;
+	}
+	return len;
+}
+
 /* LF alone ends a line; CR before it goes, any other stays. */
 int bz_encoder_feed(void *encoder, const void *bytes, size_t n)
 {
 	struct bz_encoder *e = encoder;
 	const char *p = bytes;
+	char block[ENCODED_AT_ONCE + 1];
 
 	while (n > 0 && !e->failed) {
-		const char *nl = memchr(p, '\n', n);
-		size_t k = nl != NULL ? (size_t)(nl - p) : n;
-		bool cr = k > 0 && p[k - 1] == '\r';
+		size_t k = MIN(n, (size_t)ENCODED_AT_ONCE), len = without_cr(e, p, k, block);
 
-		if (e->cr && k > 0)
-			feed(&e->digest, "\r", 1);
-		if (k > 0)
-			e->cr = cr;
-		if (k > 0)
-			feed(&e->digest, p, k - (cr ? 1 : 0));
-		e->inside_line = nl == NULL;
-		if (nl != NULL) {
-			feed(&e->digest, "\n", 1);
-			e->cr = false;
-			k++;
-		}
+		e->inside_line = p[k - 1] != '\n';
+		if (len > 0)
+			feed(&e->digest, block, len);
 		p += k;
 		n -= k;
 	}
@@ -420,9 +438,8 @@ static bool append_field(GString *out, const char *header, size_t len, const cha
 void bz_mbox_headkey(const char *message, size_t len, uint8_t key[32])
 {
 	static const char *const names[] = {"Message-ID", "From", "Date", "Subject"};
-	GChecksum *sum = g_checksum_new(G_CHECKSUM_SHA256);
+	struct evp_md_ctx_st *sum = bz_sha256_begin();
 	GString *text = g_string_new(NULL);
-	gsize size = 32;
 	bool any = false;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
@@ -430,10 +447,7 @@ void bz_mbox_headkey(const char *message, size_t len, uint8_t key[32])
 		g_string_append_c(text, '\n');
 	}
 	memset(key, 0, 32);
-	if (any) {
-		g_checksum_update(sum, (const guchar *)text->str, (gssize)text->len);
-		g_checksum_get_digest(sum, key, &size);
-	}
-	g_checksum_free(sum);
+	bz_sha256_feed(sum, text->str, text->len);
+	bz_sha256_end(&sum, any ? key : NULL);
 	g_string_free(text, TRUE);
 }
