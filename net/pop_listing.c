@@ -1,7 +1,7 @@
 #include "net/pop_listing.h"
-#include "net/siphash.h"
 #include "src/lang.h"
 #include "src/log.h"
+#include "src/sha256.h"
 
 #include <string.h>
 
@@ -27,7 +27,15 @@ struct pop_known {       /* a row of the ledger */
 /* With a secret of this session: no server can choose two UIDLs of one key. */
 static uint64_t key_of(const struct pop_listing *l, const char *uidl)
 {
-	return bz_siphash(l->secret, uidl, strlen(uidl));
+	struct evp_md_ctx_st *sum = bz_sha256_begin();
+	uint8_t digest[BZ_SHA256_SIZE];
+	uint64_t key;
+
+	bz_sha256_feed(sum, l->secret, sizeof l->secret);
+	bz_sha256_feed(sum, uidl, strlen(uidl));
+	bz_sha256_end(&sum, digest);
+	memcpy(&key, digest, sizeof key);
+	return key;
 }
 
 static int by_key(const void *a, const void *b)
