@@ -85,6 +85,8 @@ static const struct {
 	{"LOGINDISABLED", IMAP_CAP_LOGINDISABLED},
 	{"SPECIAL-USE", IMAP_CAP_SPECIAL_USE},
 	{"LIST-STATUS", IMAP_CAP_LIST_STATUS},
+	{"QUOTA", IMAP_CAP_QUOTA},
+	{"ID", IMAP_CAP_ID},
 };
 
 static void read_caps(struct imap_conn *c, const char *text)

@@ -12,7 +12,9 @@ enum imap_cap {
 	IMAP_CAP_SASL_IR = 1 << 2,
 	IMAP_CAP_LOGINDISABLED = 1 << 3,
 	IMAP_CAP_SPECIAL_USE = 1 << 4, /* with LIST-EXTENDED */
-	IMAP_CAP_LIST_STATUS = 1 << 5
+	IMAP_CAP_LIST_STATUS = 1 << 5,
+	IMAP_CAP_QUOTA = 1 << 6,
+	IMAP_CAP_ID = 1 << 7
 };
 
 enum imap_end { IMAP_OK, IMAP_NO, IMAP_BAD };

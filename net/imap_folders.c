@@ -1,4 +1,5 @@
-/* LIST with roles and counts (RFC 3501 6.3.8; RFC 6154 SPECIAL-USE; RFC 5819 LIST-STATUS). */
+/* LIST with roles and counts (RFC 3501 6.3.8; RFC 6154 SPECIAL-USE; RFC 5819 LIST-STATUS; RFC
+ * 9208 QUOTA). */
 #include "net/imap_box.h"
 #include "src/lang.h"
 
@@ -14,6 +15,7 @@ struct listing {
 	GHashTable *by_name;
 	struct imap_result result;
 	bool with_status;
+	struct imap_quota fullest; /* of the Inbox's roots */
 };
 
 static const struct {
@@ -98,6 +100,15 @@ static void on_status(struct listing *l, const struct mailimap_mailbox_data_stat
 	}
 }
 
+static void on_quota(struct listing *l, const struct imap_quota *q)
+{
+	struct imap_quota *f = &l->fullest;
+
+	if (q->limit > 0 && (f->limit == 0 || (double)q->used / (double)q->limit >
+						      (double)f->used / (double)f->limit))
+		*f = *q;
+}
+
 static void on_untagged(void *me, const struct imap_resp *r)
 {
 	struct listing *l = me;
@@ -106,6 +117,8 @@ static void on_untagged(void *me, const struct imap_resp *r)
 		on_list(l, r->list);
 	else if (r->kind == IMAP_STATUS)
 		on_status(l, r->status);
+	else if (r->kind == IMAP_QUOTA)
+		on_quota(l, &r->quota);
 }
 
 static void on_end(void *me, enum imap_end end, const char *code, const char *text)
@@ -113,6 +126,14 @@ static void on_end(void *me, enum imap_end end, const char *code, const char *te
 	struct listing *l = me;
 
 	imap_on_end(&l->result, end, code, text);
+}
+
+/* A server may refuse it: then there is nothing to show. */
+static int ask_quota(struct listing *l)
+{
+	static const struct imap_on on = {.untagged = on_untagged};
+
+	return imap_submit(l->call.b->conn, &on, l, NULL, l->call.err, "GETQUOTAROOT INBOX");
 }
 
 static int ask(struct listing *l)
@@ -126,7 +147,9 @@ static int ask(struct listing *l)
 		more = " RETURN (SPECIAL-USE STATUS (MESSAGES UNSEEN))";
 	else if (l->with_status)
 		more = " RETURN (STATUS (MESSAGES UNSEEN))";
-	return imap_submit(l->call.b->conn, &on, l, NULL, l->call.err, "LIST \"\" \"*\"%s", more);
+	if (imap_submit(l->call.b->conn, &on, l, NULL, l->call.err, "LIST \"\" \"*\"%s", more) != 0)
+		return -1;
+	return (caps & IMAP_CAP_QUOTA) != 0 ? ask_quota(l) : 0;
 }
 
 /* Without LIST-STATUS: one STATUS a folder, all in one flight. A folder's refusal is its own. */
@@ -225,6 +248,9 @@ static int run(struct listing *l)
 		return -1;
 	if (!l->with_status && ask_each(l) != 0)
 		return -1;
+	if (l->fullest.limit > 0)
+		l->call.job->report->space(
+			l->call.job->report->me, 0, l->fullest.used, l->fullest.limit);
 	return put_all(l);
 }
 

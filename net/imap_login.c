@@ -1,4 +1,5 @@
 /* From nothing to a logged-in line (RFC 3501 sections 6.1.3, 6.2; RFC 4959). */
+#include "config.h"
 #include "net/imap_box.h"
 #include "net/login.h"
 #include "net/starttls.h"
@@ -102,6 +103,17 @@ static int submit_login(struct bz_backend *b, const struct bz_job *job, struct i
 	return rc;
 }
 
+/* Name and version, nothing of the person or the computer (RFC 2971). */
+static int submit_id(struct bz_backend *b, struct bz_err *err)
+{
+	static const struct imap_on on = {0};
+
+	if ((imap_caps(b->conn) & IMAP_CAP_ID) == 0)
+		return 0;
+	return imap_submit(b->conn, &on, NULL, NULL, err, "ID (%q %q %q %q)", "name", PACKAGE_NAME,
+		"version", PACKAGE_VERSION);
+}
+
 int imap_open(struct bz_backend *b, const struct bz_job *job, struct imap_result *login,
 	struct bz_err *err)
 {
@@ -118,7 +130,8 @@ int imap_open(struct bz_backend *b, const struct bz_job *job, struct imap_result
 	set_limits(b, job);
 	if (b->account->security != BZ_SECURITY_STARTTLS && imap_greeting(b->conn, err) != 0)
 		return -1;
-	if (need_caps(b, job, err) != 0 || submit_login(b, job, login, err) != 0)
+	if (need_caps(b, job, err) != 0 || submit_login(b, job, login, err) != 0 ||
+		submit_id(b, err) != 0)
 		return -1;
 	bz_log(BZ_LOG_INFO, "%s: connected to %s", b->account->id, b->account->host);
 	return 0;

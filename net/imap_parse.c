@@ -93,7 +93,7 @@ static enum imap_kind numbered_kind(const char *word)
 }
 
 /* Fills resp; FETCH, LIST and STATUS still need libetpan. */
-static void sort_out(struct imap_resp *r, const char *at)
+static void sort_out(struct imap_resp *r, const char *at, const char *end)
 {
 	if (at[0] == '+') {
 		r->kind = IMAP_CONTINUE;
@@ -101,10 +101,10 @@ static void sort_out(struct imap_resp *r, const char *at)
 	}
 	r->tag = take_word(&at);
 	if (strcmp(r->tag, "*") == 0 && g_ascii_isdigit(at[0])) {
-		char *end;
-		guint64 number = g_ascii_strtoull(at, &end, 10);
+		char *behind;
+		guint64 number = g_ascii_strtoull(at, &behind, 10);
 
-		at = end + strspn(end, " ");
+		at = behind + strspn(behind, " ");
 		r->word = take_word(&at);
 		r->number = (uint32_t)MIN(number, UINT32_MAX);
 		r->kind = number <= UINT32_MAX ? numbered_kind(r->word) : IMAP_SKIP;
@@ -124,6 +124,8 @@ static void sort_out(struct imap_resp *r, const char *at)
 		r->kind = IMAP_LIST;
 	} else if (strcmp(r->word, "STATUS") == 0) {
 		r->kind = IMAP_STATUS;
+	} else if (strcmp(r->word, "QUOTA") == 0 && imap_quota(at, end, &r->quota)) {
+		r->kind = IMAP_QUOTA;
 	}
 }
 
@@ -146,8 +148,7 @@ static void point_to_data(struct imap_resp *r, const struct mailimap_response_da
 		r->kind = IMAP_SKIP;
 }
 
-/* Behind the string or atom at `at`; NULL where it has no end. */
-static const char *skip_string(const char *at, const char *end)
+const char *imap_skip_string(const char *at, const char *end)
 {
 	if (at < end && at[0] == '{') {
 		guint64 n = g_ascii_strtoull(at + 1, NULL, 10);
@@ -171,8 +172,8 @@ static size_t list_end(const char *s, size_t len)
 {
 	const char *end = s + len, *at = memmem(s, len, ") ", 2);
 
-	at = at != NULL ? skip_string(at + 2, end) : NULL; /* the delimiter */
-	at = at != NULL && at < end && *at == ' ' ? skip_string(at + 1, end) : NULL;
+	at = at != NULL ? imap_skip_string(at + 2, end) : NULL; /* the delimiter */
+	at = at != NULL && at < end && *at == ' ' ? imap_skip_string(at + 1, end) : NULL;
 	return at != NULL && at < end && *at == ' ' ? (size_t)(at - s) : 0;
 }
 
@@ -201,7 +202,7 @@ static void never_null(char **s)
 const struct imap_resp *imap_parse(struct imap_parser *p, const char *response, size_t len)
 {
 	clear(p);
-	sort_out(&p->resp, response);
+	sort_out(&p->resp, response, response + len);
 	never_null(&p->resp.tag);
 	never_null(&p->resp.word);
 	never_null(&p->resp.code);

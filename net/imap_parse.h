@@ -17,7 +17,13 @@ enum imap_kind {
 	IMAP_EXPUNGE,
 	IMAP_FETCH,
 	IMAP_LIST,
-	IMAP_STATUS
+	IMAP_STATUS,
+	IMAP_QUOTA
+};
+
+/* Space in bytes; limit 0 = nothing is said of space. */
+struct imap_quota {
+	uint64_t used, limit;
 };
 
 /* Valid until the next response is parsed. Strings are never NULL, not cleaned. */
@@ -31,6 +37,7 @@ struct imap_resp {
 	const struct mailimap_msg_att *fetch;
 	const struct mailimap_mailbox_list *list;
 	const struct mailimap_mailbox_data_status *status;
+	struct imap_quota quota;
 };
 
 struct imap_parser;
@@ -38,6 +45,13 @@ struct imap_parser *imap_parser_new(void);
 void imap_parser_free(struct imap_parser *parser);
 /* response: whole, as the guard gives it. */
 const struct imap_resp *imap_parse(struct imap_parser *parser, const char *response, size_t len);
+
+/* Behind the string or atom at `at`; NULL where it has no end. */
+const char *imap_skip_string(const char *at, const char *end);
+
+/* imap_ext.c, what libetpan does not know. QUOTA (RFC 9208 section 5.1): what stands behind that
+ * word; false = it cannot be understood. */
+bool imap_quota(const char *at, const char *end, struct imap_quota *quota);
 
 /* The number after WORD in a response code ("UIDVALIDITY 7"), or 0. */
 uint64_t imap_code_number(const char *code, const char *word);

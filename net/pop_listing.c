@@ -408,7 +408,7 @@ static void tell(const struct pop_listing *l, const struct pop_conn *c, const st
 {
 	uint64_t count = l->stat_count > 0 ? l->stat_count : l->listed;
 
-	job->report->space(job->report->me, (uint32_t)MIN(count, UINT32_MAX), l->stat_bytes);
+	job->report->space(job->report->me, (uint32_t)MIN(count, UINT32_MAX), l->stat_bytes, 0);
 	if (l->left_alone > 0)
 		note_left_alone(c, job, l->left_alone);
 }

@@ -36,8 +36,9 @@ struct bz_report {
 	/* Download progress; 0,0,0,0 = over. */
 	void (*progress)(
 		void *me, uint32_t done, uint32_t total, uint64_t bytes, uint64_t bytes_total);
-	/* What the server holds now: messages and bytes (POP3 STAT). */
-	void (*space)(void *me, uint32_t count, uint64_t bytes);
+	/* What the server holds now: messages (POP3 STAT; else 0), bytes, and how many bytes it may
+	 * be (IMAP QUOTA; 0 = not said). */
+	void (*space)(void *me, uint32_t count, uint64_t bytes, uint64_t limit);
 	/* Copies would go from the server for the first time ever: n of them, that many bytes. They
 	 * stay until the person agrees (agree below). */
 	void (*removals)(void *me, uint32_t n, uint64_t bytes);

@@ -77,7 +77,7 @@ enum bz_event_kind {
 	BZ_EVENT_LINE,
 	BZ_EVENT_FOLDERS,
 	BZ_EVENT_ROWS,
-	BZ_EVENT_SPACE,    /* done messages, bytes on the server */
+	BZ_EVENT_SPACE,    /* done messages, bytes on the server, of bytes_total (0 = not known) */
 	BZ_EVENT_REMOVALS, /* done messages, bytes would go from the server: waits for AGREE */
 	BZ_EVENT_PROGRESS, /* done and total 0: nothing is under way any longer */
 	BZ_EVENT_NOTE

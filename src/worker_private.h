@@ -62,7 +62,7 @@ void bz_worker_on_folders(void *me);
 void bz_worker_on_rows(void *me, struct bz_change *change);
 void bz_worker_on_progress(
 	void *me, uint32_t done, uint32_t total, uint64_t bytes, uint64_t bytes_total);
-void bz_worker_on_space(void *me, uint32_t count, uint64_t bytes);
+void bz_worker_on_space(void *me, uint32_t count, uint64_t bytes, uint64_t limit);
 void bz_worker_on_removals(void *me, uint32_t n, uint64_t bytes);
 void bz_worker_on_note(void *me, const char *text);
 

@@ -30,13 +30,14 @@ void bz_worker_on_progress(
 	bz_mailbag_post(w->bag, event);
 }
 
-void bz_worker_on_space(void *me, uint32_t count, uint64_t bytes)
+void bz_worker_on_space(void *me, uint32_t count, uint64_t bytes, uint64_t limit)
 {
 	struct bz_worker *w = me;
 	struct bz_event *event = bz_worker_event(w, BZ_EVENT_SPACE);
 
 	event->done = count;
 	event->bytes = bytes;
+	event->bytes_total = limit;
 	bz_mailbag_post(w->bag, event);
 }
 

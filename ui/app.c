@@ -288,6 +288,7 @@ void ui_app_event(struct ui_app *app, struct bz_event *event)
 	case BZ_EVENT_SPACE:
 		a->space_count = event->done;
 		a->space_bytes = event->bytes;
+		a->space_limit = event->bytes_total;
 		break;
 	case BZ_EVENT_REMOVALS:
 		a->leaving_count = event->done;

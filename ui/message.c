@@ -11,6 +11,7 @@
 enum detail { WITH_BAR, WITH_SIZE, COUNT_ONLY, CURRENT_ONLY };
 
 enum { MESSAGE_LINES = 4, JOURNAL_MAX = 500, BAR = 10 };
+enum { QUOTA_WARN = 90, QUOTA_FULL = 98, PERCENT_MAX = 999 };
 
 /* --- messages --------------------------------------------------------------------------------- */
 
@@ -214,16 +215,21 @@ static char *size_words(uint64_t bytes, uint64_t all)
 		_("%u of %u kB"), (unsigned)((bytes + 1023) >> 10), (unsigned)((all + 1023) >> 10));
 }
 
+static char *bar_of(uint64_t part, uint64_t all)
+{
+	char *bar = g_strnfill(BAR, '-');
+
+	if (all > 0)
+		memset(bar, '#', (size_t)((double)MIN(part, all) * BAR / (double)all));
+	return bar;
+}
+
 /* The less room, the less of it; the count always. */
 static char *progress_words(const struct ui_account *a, enum detail detail)
 {
 	g_autofree char *sizes = size_words(a->bytes, a->bytes_total);
-	char bar[BAR + 1];
-	uint64_t part = a->bytes_total > 0 ? MIN(a->bytes * BAR / a->bytes_total, BAR) : 0;
+	g_autofree char *bar = bar_of(a->bytes, a->bytes_total);
 
-	memset(bar, '-', BAR);
-	memset(bar, '#', part);
-	bar[BAR] = '\0';
 	if (detail == COUNT_ONLY)
 		return g_strdup_printf(_("downloading %u of %u"), a->done, a->total);
 	if (detail == WITH_SIZE)
@@ -237,12 +243,39 @@ static bool is_news(const struct ui_account *a)
 	return a->total > 0 || (a->line != BZ_LINE_ONLINE && a->line != BZ_LINE_NONE);
 }
 
-/* "online   server 1234 msgs, 1.2 GB": what is there, where there is room for it. */
+static unsigned percent_used(const struct ui_account *a)
+{
+	double percent =
+		a->space_limit > 0 ? (double)a->space_bytes * 100 / (double)a->space_limit : 0;
+
+	return (unsigned)MIN(percent, PERCENT_MAX);
+}
+
+/* "quota [######----] 61% of 5.0 GB", and behind it the mark of what will soon be full. */
+static char *quota_words(const struct ui_account *a, enum detail detail)
+{
+	unsigned percent = percent_used(a);
+	const char *mark = percent >= QUOTA_WARN ? "!" : "";
+	g_autofree char *limit = bz_lang_size(a->space_limit);
+	g_autofree char *bar = bar_of(percent, 100);
+
+	if (detail == WITH_BAR)
+		return g_strdup_printf(_("quota [%s] %u%%%s of %s"), bar, percent, mark, limit);
+	if (detail == WITH_SIZE)
+		return g_strdup_printf(_("quota %u%%%s of %s"), percent, mark, limit);
+	return percent >= QUOTA_WARN ? g_strdup_printf(_("quota %u%%%s"), percent, mark)
+				     : g_strdup("");
+}
+
+/* "online, server 1234 msgs, 1.2 GB": what is there, where there is room for it. */
 static char *line_words(const struct ui_account *a, bool is_current, enum detail detail)
 {
 	g_autofree char *state = state_words(a, is_current);
 	g_autofree char *size = bz_lang_size(a->space_bytes);
+	g_autofree char *quota = a->space_limit > 0 ? quota_words(a, detail) : NULL;
 
+	if (is_current && quota != NULL && quota[0] != '\0')
+		return g_strdup_printf("%s  %s", state, quota);
 	if (!is_current || a->space_count == 0 || detail >= COUNT_ONLY)
 		return g_steal_pointer(&state);
 	return g_strdup_printf(
@@ -310,6 +343,10 @@ static char *waiting_words(const struct ui_app *app)
 
 static enum ui_role state_role(const struct ui_account *a)
 {
+	if (percent_used(a) >= QUOTA_FULL)
+		return UI_BAD;
+	if (percent_used(a) >= QUOTA_WARN)
+		return UI_WARN;
 	return a->line == BZ_LINE_ONLINE || a->line == BZ_LINE_NONE ? UI_TEXT
 	       : a->line == BZ_LINE_CONNECTING                      ? UI_TEXT
 								    : UI_WARN;

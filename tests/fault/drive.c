@@ -58,6 +58,12 @@ static void on_count(void *me, uint32_t n, uint64_t bytes)
 	(void)bytes;
 }
 
+static void on_space(void *me, uint32_t n, uint64_t bytes, uint64_t limit)
+{
+	(void)limit;
+	on_count(me, n, bytes);
+}
+
 static bool noted; /* a folder could not be read, say */
 
 static void on_note(void *me, const char *text)
@@ -77,7 +83,7 @@ static const struct bz_report report = {
 	.folders = on_folders,
 	.rows = on_rows,
 	.progress = on_progress,
-	.space = on_count,
+	.space = on_space,
 	.removals = on_count,
 	.note = on_note,
 	.hurry = never,

@@ -68,7 +68,8 @@ static void read_info(struct server *s, const char *json)
 	s->pop3s = (int)json_object_get_int_member(ports, "pop3s");
 }
 
-struct server *server_start(const struct server_folder *folders, const char *cert)
+static struct server *start(
+	const struct server_folder *folders, const char *cert, const char *quota)
 {
 	struct server *s = g_new0(struct server, 1);
 	g_autofree char *parent = g_strdup_printf("%d", (int)getpid());
@@ -84,7 +85,7 @@ struct server *server_start(const struct server_folder *folders, const char *cer
 		write_folder(tree, folders);
 	code = run((const char *const[]){"start", s->dir, "--user", "ana:secret", "--user",
 			   "eva:secret", "--mail", ana, "--mail", eva, "--cert", cert, "--parent",
-			   parent, NULL},
+			   parent, quota != NULL ? "--quota" : NULL, quota, NULL},
 		&out);
 	if (code != EX_MISSING)
 		assert_int_equal(code, 0);
@@ -96,6 +97,16 @@ struct server *server_start(const struct server_folder *folders, const char *cer
 	g_free(s->dir);
 	g_free(s);
 	return NULL;
+}
+
+struct server *server_start(const struct server_folder *folders, const char *cert)
+{
+	return start(folders, cert, NULL);
+}
+
+struct server *server_start_small(const struct server_folder *folders, const char *kib)
+{
+	return start(folders, "good", kib);
 }
 
 void server_tell(struct server *s, const char *command)

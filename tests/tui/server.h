@@ -23,6 +23,8 @@ struct server_folder {
  * copies as read, so what is tested by both protocols needs two.) cert: as dovecot.py's --cert.
  * NULL where Dovecot is missing. */
 struct server *server_start(const struct server_folder *folders, const char *cert);
+/* The same, with room for so many KiB a user. */
+struct server *server_start_small(const struct server_folder *folders, const char *kib);
 /* "pause" (SIGSTOP to all of it), "resume". */
 void server_tell(struct server *s, const char *command);
 void server_stop(struct server *s);

@@ -153,6 +153,30 @@ static void marks_are_the_servers(void **state)
 	leave(t);
 }
 
+static void the_space_left_is_watched(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t;
+
+	f->s = server_start_small(folders, "10240");
+	home(f, IMAP, true, "secret");
+	t = start(f, 24, 120);
+	term_wait(t, "% of 10.5");
+	assert_true(term_find(t, "Casa online  quota [-") >= 0);
+	leave(t);
+	server_stop(f->s);
+	check_remove_dir(f->home);
+	g_free(f->home);
+	f->s = server_start_small(folders, "1"); /* more is there than may be */
+	home(f, IMAP, true, "secret");
+	t = start(f, 24, 120);
+	term_wait(t, "%! of 1.0");
+	assert_true(term_find(t, "Casa online  quota [##########] ") >= 0);
+	term_resize(t, 24, 60); /* what is nearly full is said where there is hardly room */
+	term_wait(t, "%!");
+	leave(t);
+}
+
 static void the_list_is_there_before_the_line(void **state)
 {
 	struct fixture *f = *state;
@@ -645,6 +669,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			both_accounts_are_read_in_one_screen, setup, teardown),
 		cmocka_unit_test_setup_teardown(marks_are_the_servers, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_space_left_is_watched, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_list_is_there_before_the_line, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			an_unknown_certificate_is_asked_about, setup, teardown),
