@@ -204,7 +204,9 @@ def check(seconds, seed):
 
         arrive()
         run_buzon(home, "fetch", "Casa")
-        actors = [Actor("arriving", arrive, stop, 0.05), Actor("delivering", deliverer.turn, stop, 0.03),
+        pace = max(1, seconds / 150)  # a long run is for many turns, not for a long file
+        actors = [Actor("arriving", arrive, stop, 0.05 * pace),
+                  Actor("delivering", deliverer.turn, stop, 0.03 * pace),
                   Actor("fetch 1", lambda: run_buzon(home, "fetch", "Casa"), stop),
                   Actor("fetch 2", lambda: run_buzon(home, "fetch", "Casa"), stop),
                   Actor("list", lambda: run_buzon(home, "list", "Casa", "--limit", "30"), stop, 0.1)]
