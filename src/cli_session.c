@@ -207,6 +207,7 @@ static bool give_password(struct bz_session *s)
 	request = bz_request_new(BZ_REQ_PASSWORD);
 	request->secret = secret;
 	bz_event_free(submit(s, request));
+	s->line_err = (struct bz_err){0}; /* that there was none */
 	return true;
 }
 

@@ -78,6 +78,20 @@ class Asked:
         return self.run.poll()
 
 
+def check_typed(home):
+    with Asked(home, "fetch") as one:
+        test("fetch asks, without echo", one.asks(), one.seen)
+        one.type(b"secret\n")
+        code = one.end()
+        test("what is typed is taken and never shown", code == 0 and b"secret" not in one.seen
+             and b"3 new" in one.seen and one.echoes(), (code, one.seen))
+    with Asked(home, "list", "Casa") as one:
+        asked = one.asks()
+        one.type(b"secret\n")
+        code = one.end()
+        test("list asks, too", asked and code == 0 and b"Casa:3" in one.seen, (code, one.seen))
+
+
 def check_ended(home, argv, end, code):
     with Asked(home, *argv) as one:
         asked = one.asks()
@@ -115,6 +129,7 @@ def main():
         check_ended(home, ["fetch"], sigterm, 128 + signal.SIGTERM)
         check_ended(home, ["fetch", "--timeout", "2"], lambda one: None, 75)
         check_stopped(home)
+        check_typed(home)
     tap.done()
 
 
