@@ -286,6 +286,8 @@ struct ui_view *ui_leaving_new(struct ui_account *account);
 typedef void ui_answer(struct ui_app *app, void *data, bool yes);
 struct ui_view *ui_question_new(
 	const char *text, ui_answer *answer, void *data, GDestroyNotify free_data);
+/* What a question says in a window that does not hold all of its text. */
+void ui_question_brief(struct ui_view *question, const char *text);
 struct ui_view *ui_journal_new(struct ui_app *app);
 struct ui_view *ui_trust_new(struct ui_account *account);
 struct ui_view *ui_password_new(struct ui_account *account);

@@ -122,7 +122,9 @@ static void the_question_fits_the_smallest_windows(void **state)
 	term_wait(t, "12 messages (");
 	term_wait(t, "y/n");
 	term_resize(t, 6, 20);
-	term_wait(t, "from now on? y/n");
+	term_wait(t, "Remove 12 messages");
+	term_wait(t, "from the server");
+	term_wait(t, "now on? y/n");
 	term_resize(t, 24, 80);
 	term_wait(t, "12 messages (");
 	term_type(t, "n");
