@@ -105,6 +105,7 @@ struct bz_session {
 	/* the caller's, NULL = none */
 	const struct bz_stop *stop;
 	struct bz_progress *progress;
+	char *noted;  /* the last note; owned */
 	FILE *notes;  /* where notes go as they are; else "buzon: ..." on stderr */
 	bool stopped; /* stop said so: the worker is gone, what it had done is counted */
 };
@@ -130,6 +131,8 @@ int bz_session_folder(
 struct bz_listing *bz_session_listing(
 	struct bz_session *s, const char *folder, const char *match, struct bz_err *err);
 
+/* The error's words were said as a note. */
+bool bz_session_told(const struct bz_session *s, const struct bz_err *err);
 /* "buzon: ..." and what the server said, cleaned, on stderr; returns the exit code. */
 int bz_cli_fail(const struct bz_err *err);
 /* The same with the certificate's SHA-256 after a TRUST error. */

@@ -40,16 +40,19 @@ void bz_session_close(struct bz_session *s)
 	bz_store_close(&s->store);
 	bz_worker_destroy(&s->worker);
 	bz_mailbag_free(s->bag);
+	g_free(s->noted);
 	bz_account_destroy(&s->own);
 }
 
 /* --- events ----------------------------------------------------------------------------------- */
 
 /* It may hold a folder's name, so it is cleaned like all that comes from a server. */
-static void print_note(const struct bz_session *s, const char *text)
+static void print_note(struct bz_session *s, const char *text)
 {
 	g_autofree char *clean = bz_text_clean(text, strlen(text), 0);
 
+	g_free(s->noted);
+	s->noted = g_strdup(text);
 	if (s->notes != NULL)
 		fprintf(s->notes, "%s\n", clean);
 	else
@@ -319,9 +322,14 @@ int bz_cli_fail(const struct bz_err *err)
 	return bz_err_exit_code(err);
 }
 
+bool bz_session_told(const struct bz_session *s, const struct bz_err *err)
+{
+	return g_strcmp0(s->noted, err->text) == 0;
+}
+
 int bz_session_fail(const struct bz_session *s, const struct bz_err *err)
 {
-	int code = bz_cli_fail(err);
+	int code = bz_session_told(s, err) ? bz_err_exit_code(err) : bz_cli_fail(err);
 	char sum[81];
 
 	if (err->kind == BZ_ERR_TRUST) {
