@@ -278,8 +278,10 @@ static int say_folder(struct bz_check *c, struct bz_check_folder *f, struct bz_e
 			f->map.equal);
 	if (f->missing > 0)
 		bz_check_say(c, f,
-			ngettext("%u message that buzon knows is in the file no longer",
-				"%u messages that buzon knows are in the file no longer",
+			ngettext("%u message that buzon knows is in the file no longer: another "
+				 "program took it out, or it is lost",
+				"%u messages that buzon knows are in the file no longer: another "
+				"program took them out, or they are lost",
 				f->missing),
 			f->missing);
 	if (f->missing > 0 && !c->to->repair)
