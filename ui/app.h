@@ -42,6 +42,8 @@ struct ui_account {
 	struct bz_cert cert;  /* waits for an answer */
 	uint32_t done, total; /* a download; total 0 = none */
 	uint64_t bytes, bytes_total;
+	uint32_t came;        /* new in the Inbox since the last download was over */
+	bool asked;           /* for mail, and was not told yet what came */
 	uint32_t space_count; /* on the server */
 	uint64_t space_bytes;
 	uint32_t leaving_count; /* copies that wait for the person's agreement; 0 = none */
@@ -181,6 +183,8 @@ bool ui_is_ticking(const struct ui_app *app);
 /* index.c */
 void ui_index_open(struct ui_app *app, struct ui_account *account, const struct bz_folder *folder);
 void ui_index_refresh(struct ui_app *app);
+/* So many new messages came. */
+void ui_index_say_new(struct ui_app *app, uint32_t n);
 bool ui_index_event(struct ui_app *app, struct bz_event *event);
 void ui_index_draw(struct ui_app *app, const struct ui_rect *rect);
 void ui_index_command(struct ui_app *app, enum ui_command command);

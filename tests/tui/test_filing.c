@@ -80,6 +80,8 @@ static void copies_go_only_after_a_yes(void **state)
 	term_type(t, "jk"); /* no answers */
 	term_type(t, "\r"); /* what is safe */
 	term_wait(t, "They stay on the server.");
+	term_type(t, "$");
+	term_wait(t, "Nothing new.");
 	term_type(t, ":server-copies\r");
 	term_wait(t, "Trabajo: copies on the server");
 	term_wait(t, "of mail on the server");
