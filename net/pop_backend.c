@@ -162,6 +162,8 @@ static int copies(
 	struct bz_backend *b, const struct bz_job *job, GArray *copies, struct bz_err *err)
 {
 	(void)job;
+	if (bz_localmail_writable(b->mail, err) != 0)
+		return -1;
 	return bz_retention_copies(b->store, b->account, now(), copies, err);
 }
 

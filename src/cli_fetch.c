@@ -59,6 +59,10 @@ static int fail(const struct bz_session *s, const struct bz_err *err)
 	g_autofree char *clean = NULL;
 	char sum[81];
 
+	if (bz_session_told(s, err)) {
+		g_string_free(text, TRUE);
+		return bz_err_exit_code(err);
+	}
 	g_string_printf(text, "%s: %s", s->account->id, err->text);
 	if (err->server[0] != '\0')
 		g_string_append_printf(text, _(" The server said: \"%s\""), err->server);

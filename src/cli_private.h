@@ -5,6 +5,7 @@
 #include "src/cli.h"
 #include "src/worker.h"
 
+#include <signal.h>
 #include <stdio.h>
 
 struct bz_cli {
@@ -47,6 +48,20 @@ int bz_stop_signal(void);
 /* Wait until fd can be read (true), timeout_ms is over, or it is time to stop. stop may be NULL. */
 bool bz_stop_wait(const struct bz_stop *stop, int fd, int timeout_ms);
 
+/* What the terminal was told has to be taken back before a signal ends or stops the program:
+ * between begin and end SIGINT, SIGTERM, SIGHUP, SIGQUIT and SIGTSTP wait. One at a time, main
+ * thread. */
+enum { BZ_HOLD_SIGNALS = 5 };
+struct bz_hold {
+	struct sigaction old[BZ_HOLD_SIGNALS];
+};
+void bz_hold_begin(struct bz_hold *hold);
+/* Wait until fd can be read. False: a signal came, or stop's time (NULL = none) is over. */
+bool bz_hold_wait(const struct bz_stop *stop, int fd);
+/* What came acts now, as it would have; it is returned when that leaves the program running, 0 =
+ * none came. */
+int bz_hold_end(struct bz_hold *hold);
+
 /* --- cli_progress.c: a line on stderr, where that is a terminal ------------------------------- */
 
 struct bz_progress {
@@ -62,6 +77,12 @@ void bz_progress_update(struct bz_progress *progress, const struct bz_event *eve
 void bz_progress_erase(struct bz_progress *progress);
 /* What would be drawn in less than that many cells. Caller frees. */
 char *bz_progress_line(const struct bz_progress *progress, const struct bz_event *event, int cells);
+
+/* --- cli_password.c --------------------------------------------------------------------------- */
+
+/* Ask on the terminal, without echo, whatever ends it. The caller frees it with bz_secret_free;
+ * NULL when there is no terminal, nothing was typed, a signal came or stop's time is over. */
+char *bz_cli_ask_password(const struct bz_account *account, const struct bz_stop *stop);
 
 /* --- cli_session.c ---------------------------------------------------------------------------- */
 
@@ -84,6 +105,7 @@ struct bz_session {
 	/* the caller's, NULL = none */
 	const struct bz_stop *stop;
 	struct bz_progress *progress;
+	char *noted;  /* the last note; owned */
 	FILE *notes;  /* where notes go as they are; else "buzon: ..." on stderr */
 	bool stopped; /* stop said so: the worker is gone, what it had done is counted */
 };
@@ -109,6 +131,8 @@ int bz_session_folder(
 struct bz_listing *bz_session_listing(
 	struct bz_session *s, const char *folder, const char *match, struct bz_err *err);
 
+/* The error's words were said as a note. */
+bool bz_session_told(const struct bz_session *s, const struct bz_err *err);
 /* "buzon: ..." and what the server said, cleaned, on stderr; returns the exit code. */
 int bz_cli_fail(const struct bz_err *err);
 /* The same with the certificate's SHA-256 after a TRUST error. */

@@ -1,14 +1,10 @@
 /* The application without a screen: one worker, and waiting for its answers. */
 #include "src/cli_private.h"
 #include "src/lang.h"
-#include "src/secret.h"
 #include "src/text.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <termios.h>
-#include <unistd.h>
 
 enum { COUNTED = 100 };
 
@@ -44,16 +40,19 @@ void bz_session_close(struct bz_session *s)
 	bz_store_close(&s->store);
 	bz_worker_destroy(&s->worker);
 	bz_mailbag_free(s->bag);
+	g_free(s->noted);
 	bz_account_destroy(&s->own);
 }
 
 /* --- events ----------------------------------------------------------------------------------- */
 
 /* It may hold a folder's name, so it is cleaned like all that comes from a server. */
-static void print_note(const struct bz_session *s, const char *text)
+static void print_note(struct bz_session *s, const char *text)
 {
 	g_autofree char *clean = bz_text_clean(text, strlen(text), 0);
 
+	g_free(s->noted);
+	s->noted = g_strdup(text);
 	if (s->notes != NULL)
 		fprintf(s->notes, "%s\n", clean);
 	else
@@ -121,6 +120,12 @@ static void note_event(struct bz_session *s, const struct bz_event *event)
 	}
 }
 
+static void stop_now(struct bz_session *s)
+{
+	s->stopped = true;
+	bz_worker_destroy(&s->worker);
+}
+
 /* NULL after timeout_ms; or stopped, then the worker ended: it told all it did and answered all. */
 static struct bz_event *next_event(struct bz_session *s, int timeout_ms)
 {
@@ -130,8 +135,7 @@ static struct bz_event *next_event(struct bz_session *s, int timeout_ms)
 		bool came = bz_stop_wait(s->stop, bz_mailbag_fd(s->bag), timeout_ms);
 
 		if (s->stop != NULL && bz_stop_is_due(s->stop)) {
-			s->stopped = true;
-			bz_worker_destroy(&s->worker);
+			stop_now(s);
 		} else if (!came && timeout_ms >= 0) {
 			return NULL;
 		}
@@ -165,40 +169,7 @@ static struct bz_event *wait_for(struct bz_session *s, uint64_t id)
 	}
 }
 
-/* --- the password, once, from a terminal ------------------------------------------------------ */
-
-static char *read_secret_line(void)
-{
-	char line[1024];
-	char *secret = NULL;
-	size_t n = 0;
-	ssize_t k;
-
-	while (n < sizeof line && (k = read(STDIN_FILENO, line + n, 1)) == 1 && line[n] != '\n')
-		n++;
-	if (n > 0 && n < sizeof line)
-		secret = bz_secret_new(line, (long)n);
-	explicit_bzero(line, sizeof line);
-	return secret;
-}
-
-static char *ask_password(const struct bz_account *account)
-{
-	struct termios old, quiet;
-	char *secret;
-
-	if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &old) != 0)
-		return NULL;
-	fprintf(stderr, _("Password of %s at %s: "), account->user, account->host);
-	fflush(stderr);
-	quiet = old;
-	quiet.c_lflag &= ~(tcflag_t)ECHO;
-	tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-	secret = read_secret_line();
-	tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
-	fputc('\n', stderr);
-	return secret;
-}
+/* --- requests --------------------------------------------------------------------------------- */
 
 static struct bz_request *copy_request(const struct bz_request *r)
 {
@@ -231,12 +202,15 @@ static bool give_password(struct bz_session *s)
 
 	if (s->progress != NULL)
 		bz_progress_erase(s->progress);
-	secret = ask_password(s->account);
+	secret = bz_cli_ask_password(s->account, s->stop);
+	if (s->stop != NULL && bz_stop_is_due(s->stop))
+		stop_now(s);
 	if (secret == NULL)
 		return false;
 	request = bz_request_new(BZ_REQ_PASSWORD);
 	request->secret = secret;
 	bz_event_free(submit(s, request));
+	s->line_err = (struct bz_err){0}; /* that there was none */
 	return true;
 }
 
@@ -348,9 +322,14 @@ int bz_cli_fail(const struct bz_err *err)
 	return bz_err_exit_code(err);
 }
 
+bool bz_session_told(const struct bz_session *s, const struct bz_err *err)
+{
+	return g_strcmp0(s->noted, err->text) == 0;
+}
+
 int bz_session_fail(const struct bz_session *s, const struct bz_err *err)
 {
-	int code = bz_cli_fail(err);
+	int code = bz_session_told(s, err) ? bz_err_exit_code(err) : bz_cli_fail(err);
 	char sum[81];
 
 	if (err->kind == BZ_ERR_TRUST) {

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -68,4 +67,56 @@ bool bz_stop_wait(const struct bz_stop *stop, int fd, int timeout_ms)
 		{.fd = stop != NULL ? stop->fd : -1, .events = POLLIN}};
 
 	return poll(fds, 2, patience(stop, timeout_ms)) > 0 && fds[0].revents != 0;
+}
+
+/* --- held back -------------------------------------------------------------------------------- */
+
+static const int holdable[BZ_HOLD_SIGNALS] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
+static volatile sig_atomic_t held;
+static int hold_fd = -1;
+
+static void on_held(int number)
+{
+	int saved = errno;
+
+	held = number;
+	(void)eventfd_write(hold_fd, 1);
+	errno = saved;
+}
+
+void bz_hold_begin(struct bz_hold *hold)
+{
+	struct sigaction action = {.sa_handler = on_held};
+
+	if (hold_fd < 0)
+		hold_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	held = 0;
+	for (size_t i = 0; i < G_N_ELEMENTS(holdable); i++) {
+		(void)sigaction(holdable[i], NULL, &hold->old[i]);
+		if (hold->old[i].sa_handler != SIG_IGN)
+			(void)sigaction(holdable[i], &action, NULL);
+	}
+}
+
+bool bz_hold_wait(const struct bz_stop *stop, int fd)
+{
+	struct pollfd fds[2] = {{.fd = fd, .events = POLLIN}, {.fd = hold_fd, .events = POLLIN}};
+	int n;
+
+	do
+		n = poll(fds, 2, patience(stop, -1));
+	while (n < 0 && errno == EINTR && held == 0);
+	return n > 0 && held == 0;
+}
+
+int bz_hold_end(struct bz_hold *hold)
+{
+	eventfd_t n;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(holdable); i++)
+		(void)sigaction(holdable[i], &hold->old[i], NULL);
+	(void)eventfd_read(hold_fd, &n);
+	if (held != 0)
+		(void)raise(held);
+	return held;
 }

@@ -195,8 +195,14 @@ struct bz_localbox *bz_localmail_inbox(const struct bz_localmail *mail)
 
 int bz_localmail_writable(const struct bz_localmail *mail, struct bz_err *err)
 {
+	const struct bz_err *why = bz_store_why_stateless(mail->store);
+
 	if (bz_store_has_state(mail->store))
 		return 0;
+	if (why->kind != BZ_ERR_NONE && err != NULL)
+		*err = *why;
+	if (why->kind != BZ_ERR_NONE)
+		return -1;
 	return bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_READ_ONLY,
 		_("What buzon keeps of the mail of %s in %s cannot be read. The mail can be read; "
 		  "nothing is fetched and nothing is changed until state.db there is put right."),

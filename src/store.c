@@ -3,6 +3,7 @@
 #include "src/lang.h"
 #include "src/store_private.h"
 
+#include <errno.h>
 #include <string.h>
 
 enum { WINDOW_MAX = 200 };
@@ -127,14 +128,33 @@ static const char *const sql[STMT_COUNT_] = {
 	[STMT_LOCAL_DROP] = "DELETE FROM local WHERE folder=?",
 };
 
+/* SQLite calls it an I/O error when there is no room for what it keeps beside a database. */
+static bool is_full(sqlite3 *db, int rc)
+{
+	int cause = sqlite3_system_errno(db);
+
+	return rc == SQLITE_FULL || ((rc == SQLITE_IOERR || rc == SQLITE_CANTOPEN) &&
+					    (cause == ENOSPC || cause == EDQUOT));
+}
+
+static int fail_full(sqlite3 *db, struct bz_err *err)
+{
+	const char *path = sqlite3_db_filename(db, "main");
+
+	return bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_DISK_FULL,
+		_("This computer's disk is full: %s. What was stored is safe; the rest stays where "
+		  "it is."),
+		path != NULL ? path : "?");
+}
+
 int bz_store_fail(sqlite3 *db, struct bz_err *err)
 {
 	int rc = db != NULL ? sqlite3_errcode(db) : SQLITE_NOMEM;
 	enum bz_err_code code = BZ_CODE_IO;
 
-	if (rc == SQLITE_FULL)
-		code = BZ_CODE_DISK_FULL;
-	else if (rc == SQLITE_BUSY || rc == SQLITE_LOCKED || rc == SQLITE_PROTOCOL)
+	if (db != NULL && is_full(db, rc))
+		return fail_full(db, err);
+	if (rc == SQLITE_BUSY || rc == SQLITE_LOCKED || rc == SQLITE_PROTOCOL)
 		code = BZ_CODE_LOCKED;
 	return bz_err_set(err, BZ_ERR_LOCAL, code, _("The list of messages kept here failed: %s."),
 		db != NULL ? sqlite3_errmsg(db) : sqlite3_errstr(rc));

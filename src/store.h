@@ -115,6 +115,9 @@ int bz_store_meta_set(
 
 /* Is there one? A FILE has none, and an account whose state.db cannot be read is read without. */
 bool bz_store_has_state(const struct bz_store *store);
+/* Why it cannot be read, for whoever needs it; copied. Borrowed back; kind NONE = nobody said. */
+void bz_store_lacks_state(struct bz_store *store, const struct bz_err *why);
+const struct bz_err *bz_store_why_stateless(const struct bz_store *store);
 /* The folder that it is in; the caller's. NULL: there is none. */
 char *bz_store_state_dir(const struct bz_store *store);
 /* As bz_store_changed_outside, for state.db. */

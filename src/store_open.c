@@ -182,9 +182,11 @@ sqlite3 *bz_store_open_state(const char *path, struct bz_err *err)
 	if (version > BZ_STORE_STATE_VERSION)
 		bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_IO,
 			_("%s was written by a newer buzon; it stays as it is."), path);
-	else if (version < 0)
+	else if (version < 0 && bz_store_is_damage(reason))
 		bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_IO, _("%s is damaged; it stays as it is."),
 			path);
+	else if (version < 0)
+		bz_store_fail(db, err);
 	sqlite3_close(db);
 	return NULL;
 }

@@ -81,6 +81,7 @@ struct bz_store {
 	sqlite3_stmt *stmts[STMT_COUNT_];
 	int64_t data_version, state_version;
 	enum bz_store_mode mode;
+	struct bz_err why_stateless;
 	bool damaged; /* the cache; gone after closing */
 	int lock;     /* mail.lock, while lock_depth > 0 */
 	int lock_depth;

@@ -63,6 +63,16 @@ bool bz_store_has_state(const struct bz_store *store)
 	return store->state != NULL;
 }
 
+void bz_store_lacks_state(struct bz_store *store, const struct bz_err *why)
+{
+	store->why_stateless = *why;
+}
+
+const struct bz_err *bz_store_why_stateless(const struct bz_store *store)
+{
+	return &store->why_stateless;
+}
+
 char *bz_store_state_dir(const struct bz_store *store)
 {
 	return store->state != NULL ? g_path_get_dirname(sqlite3_db_filename(store->state, "main"))

@@ -114,7 +114,36 @@ int bz_store_place_all(struct bz_store *store, uint32_t folder, const struct bz_
 
 /* --- SQLite's own check ----------------------------------------------------------------------- */
 
-static void integrity_of(sqlite3 *db, GPtrArray *faults)
+/* Is it the file's own fault that it cannot be checked? */
+static bool is_fault(sqlite3 *db)
+{
+	switch (sqlite3_errcode(db)) {
+	case SQLITE_IOERR:
+		return sqlite3_extended_errcode(db) == SQLITE_IOERR_READ ||
+		       sqlite3_extended_errcode(db) == SQLITE_IOERR_SHORT_READ;
+	case SQLITE_BUSY:
+	case SQLITE_CANTOPEN:
+	case SQLITE_FULL:
+	case SQLITE_LOCKED:
+	case SQLITE_NOMEM:
+	case SQLITE_PERM:
+	case SQLITE_PROTOCOL:
+	case SQLITE_READONLY:
+		return false;
+	default:
+		return true;
+	}
+}
+
+static int add_fault(sqlite3 *db, GPtrArray *faults, struct bz_err *err)
+{
+	if (!is_fault(db))
+		return bz_store_fail(db, err);
+	g_ptr_array_add(faults, g_strdup(sqlite3_errmsg(db)));
+	return 0;
+}
+
+static int integrity_of(sqlite3 *db, GPtrArray *faults, struct bz_err *err)
 {
 	sqlite3_stmt *stmt = NULL;
 	int rc = sqlite3_prepare_v2(db, "PRAGMA integrity_check(20)", -1, &stmt, NULL);
@@ -126,25 +155,27 @@ static void integrity_of(sqlite3 *db, GPtrArray *faults)
 			g_ptr_array_add(faults, g_strdup(line != NULL ? line : "?"));
 		rc = SQLITE_OK;
 	}
-	if (rc != SQLITE_DONE)
-		g_ptr_array_add(faults, g_strdup(sqlite3_errmsg(db)));
+	rc = rc == SQLITE_DONE ? 0 : add_fault(db, faults, err);
 	sqlite3_finalize(stmt);
+	return rc;
 }
 
-void bz_store_integrity(const char *path, GPtrArray *faults)
+int bz_store_integrity(const char *path, GPtrArray *faults, struct bz_err *err)
 {
 	sqlite3 *db = NULL;
+	int rc;
 
 	if (sqlite3_open_v2(path, &db,
 		    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
 		    NULL) != SQLITE_OK) {
-		g_ptr_array_add(faults, g_strdup(db != NULL ? sqlite3_errmsg(db) : "?"));
+		rc = db != NULL ? add_fault(db, faults, err) : bz_store_fail(NULL, err);
 	} else {
 		sqlite3_busy_timeout(db, 5000);
 		sqlite3_exec(db, "PRAGMA query_only=1", NULL, NULL, NULL);
-		integrity_of(db, faults);
+		rc = integrity_of(db, faults, err);
 	}
 	sqlite3_close(db);
+	return rc;
 }
 
 /* --- the ledger and its local messages -------------------------------------------------------- */

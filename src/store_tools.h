@@ -26,8 +26,9 @@ int bz_store_place_all(struct bz_store *store, uint32_t folder, const struct bz_
 /* --- state.db --------------------------------------------------------------------------------- */
 
 /* SQLite's own check of a database file, without writing to it: a line of its for each fault,
- * appended (char *). What cannot be opened or read counts as a fault. */
-void bz_store_integrity(const char *path, GPtrArray *faults);
+ * appended (char *). What cannot be read is a fault. -1: it could not look, and nothing is known of
+ * the file: it is in use, the disk is full or read-only. */
+int bz_store_integrity(const char *path, GPtrArray *faults, struct bz_err *err);
 
 /* Names of all folders that have local messages: char *, appended. */
 int bz_store_local_folders(struct bz_store *store, GPtrArray *names, struct bz_err *err);

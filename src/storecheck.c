@@ -37,20 +37,24 @@ static bool is_file(const char *path)
 
 /* --- the databases ---------------------------------------------------------------------------- */
 
-static GPtrArray *faults_of(const char *path)
+/* NULL: it could not be looked at. */
+static GPtrArray *faults_of(const char *path, struct bz_err *err)
 {
 	GPtrArray *faults = g_ptr_array_new_with_free_func(g_free);
 
-	if (is_file(path))
-		bz_store_integrity(path, faults);
-	return faults;
+	if (!is_file(path) || bz_store_integrity(path, faults, err) == 0)
+		return faults;
+	g_ptr_array_unref(faults);
+	return NULL;
 }
 
 /* The cache may be lost at any time. */
-static void check_cache(struct bz_check *c)
+static int check_cache(struct bz_check *c, struct bz_err *err)
 {
-	GPtrArray *faults = faults_of(c->cache_path);
+	GPtrArray *faults = faults_of(c->cache_path, err);
 
+	if (faults == NULL)
+		return -1;
 	if (faults->len > 0 && c->to->repair) {
 		bz_store_unlink(c->cache_path);
 		bz_check_say(c, NULL, _("the lists in cache.db were damaged and are made anew"));
@@ -60,16 +64,19 @@ static void check_cache(struct bz_check *c)
 		c->to->problems++;
 	}
 	g_ptr_array_unref(faults);
+	return 0;
 }
 
 /* 0 it can be used, 1 it cannot, -1. */
 static int check_state(struct bz_check *c, struct bz_err *err)
 {
-	GPtrArray *faults = faults_of(c->state_path);
+	GPtrArray *faults = faults_of(c->state_path, err);
 	g_autofree char *kept = NULL;
 	uint32_t rows = 0;
 	int rc = 0;
 
+	if (faults == NULL)
+		return -1;
 	if (faults->len > 0 && c->to->repair) {
 		rc = bz_store_salvage_state(c->state_path, &kept, &rows, err);
 		if (rc == 0)
@@ -271,8 +278,10 @@ static int say_folder(struct bz_check *c, struct bz_check_folder *f, struct bz_e
 			f->map.equal);
 	if (f->missing > 0)
 		bz_check_say(c, f,
-			ngettext("%u message that buzon knows is in the file no longer",
-				"%u messages that buzon knows are in the file no longer",
+			ngettext("%u message that buzon knows is in the file no longer: another "
+				 "program took it out, or it is lost",
+				"%u messages that buzon knows are in the file no longer: another "
+				"program took them out, or they are lost",
 				f->missing),
 			f->missing);
 	if (f->missing > 0 && !c->to->repair)
@@ -438,7 +447,8 @@ static int run(struct bz_check *c, struct bz_err *err)
 
 	if (!is_file(c->dir)) /* nothing was downloaded yet */
 		return 0;
-	check_cache(c);
+	if (check_cache(c, err) != 0)
+		return -1;
 	state = check_state(c, err);
 	if (state == 0)
 		return look_locked(c, err);

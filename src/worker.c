@@ -583,17 +583,19 @@ static int make_paths(struct bz_worker *w, struct bz_err *err)
  * reading it. */
 static int open_without_state(struct bz_worker *w, const struct bz_err *why)
 {
-	g_autofree char *text = NULL;
+	struct bz_err told = {0};
 
 	if (w->account->protocol != BZ_PROTOCOL_POP || why->code == BZ_CODE_LOCKED)
 		return -1;
 	w->store = bz_store_open(w->cache_path, NULL, BZ_STORE_OWNER, NULL);
 	if (w->store == NULL)
 		return -1;
-	text = g_strdup_printf(_("%s The mail of %s can be read; nothing is fetched and nothing "
-				 "is changed until that is put right."),
+	bz_err_set(&told, BZ_ERR_LOCAL, why->code,
+		_("%s The mail of %s can be read; nothing is fetched and nothing is changed until "
+		  "that is put right."),
 		why->text, w->account->id);
-	bz_worker_on_note(w, text);
+	bz_store_lacks_state(w->store, &told);
+	bz_worker_on_note(w, told.text);
 	return 0;
 }
 

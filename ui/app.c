@@ -233,6 +233,7 @@ static void on_line(struct ui_app *app, struct ui_account *a, const struct bz_ev
 	a->err = event->err;
 	if (event->line != BZ_LINE_ONLINE && event->line != BZ_LINE_CONNECTING)
 		a->total = 0;
+	a->asked = a->asked && event->err.kind == BZ_ERR_NONE;
 	if (event->cert != NULL)
 		a->cert = *event->cert;
 	if (event->line == BZ_LINE_ASK_TRUST || event->line == BZ_LINE_ASK_PASSWORD)
@@ -259,6 +260,29 @@ static void on_folders(struct ui_app *app, struct ui_account *a)
 	app->index.role = f->role;
 }
 
+static void count_new(struct ui_account *a, const struct bz_event *event)
+{
+	const struct bz_folder *inbox = ui_app_role(a, BZ_ROLE_INBOX);
+
+	if (event->kind == BZ_EVENT_ROWS && event->change->kind == BZ_CHANGE_NEWER &&
+		inbox != NULL && event->change->folder == inbox->id)
+		a->came += event->change->ids->len;
+}
+
+static void on_progress(struct ui_app *app, struct ui_account *a, const struct bz_event *event)
+{
+	a->done = event->done;
+	a->total = event->total;
+	a->bytes = event->bytes;
+	a->bytes_total = event->bytes_total;
+	if (a->total > 0)
+		return;
+	if (a->asked)
+		ui_index_say_new(app, a->came);
+	a->asked = false;
+	a->came = 0;
+}
+
 void ui_app_event(struct ui_app *app, struct bz_event *event)
 {
 	struct ui_account *a = event->account >= 0 ? &app->accounts[event->account] : NULL;
@@ -269,6 +293,8 @@ void ui_app_event(struct ui_app *app, struct bz_event *event)
 		ui_prompt_renew(app); /* names of files came */
 		return;
 	}
+	if (a != NULL)
+		count_new(a, event);
 	if (ui_act_event(app, event) || ui_find_event(app, event) || ui_index_event(app, event) ||
 		ui_reader_event(app, event) || a == NULL)
 		return;
@@ -280,10 +306,7 @@ void ui_app_event(struct ui_app *app, struct bz_event *event)
 		on_folders(app, a);
 		break;
 	case BZ_EVENT_PROGRESS:
-		a->done = event->done;
-		a->total = event->total;
-		a->bytes = event->bytes;
-		a->bytes_total = event->bytes_total;
+		on_progress(app, a, event);
 		break;
 	case BZ_EVENT_SPACE:
 		a->space_count = event->done;

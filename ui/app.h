@@ -42,6 +42,8 @@ struct ui_account {
 	struct bz_cert cert;  /* waits for an answer */
 	uint32_t done, total; /* a download; total 0 = none */
 	uint64_t bytes, bytes_total;
+	uint32_t came;        /* new in the Inbox since the last download was over */
+	bool asked;           /* for mail, and was not told yet what came */
 	uint32_t space_count; /* on the server */
 	uint64_t space_bytes;
 	uint64_t space_limit; /* 0 = not known */
@@ -182,6 +184,8 @@ bool ui_is_ticking(const struct ui_app *app);
 /* index.c */
 void ui_index_open(struct ui_app *app, struct ui_account *account, const struct bz_folder *folder);
 void ui_index_refresh(struct ui_app *app);
+/* So many new messages came. */
+void ui_index_say_new(struct ui_app *app, uint32_t n);
 bool ui_index_event(struct ui_app *app, struct bz_event *event);
 void ui_index_draw(struct ui_app *app, const struct ui_rect *rect);
 void ui_index_command(struct ui_app *app, enum ui_command command);
@@ -287,6 +291,8 @@ struct ui_view *ui_leaving_new(struct ui_account *account);
 typedef void ui_answer(struct ui_app *app, void *data, bool yes);
 struct ui_view *ui_question_new(
 	const char *text, ui_answer *answer, void *data, GDestroyNotify free_data);
+/* What a question says in a window that does not hold all of its text. */
+void ui_question_brief(struct ui_view *question, const char *text);
 struct ui_view *ui_journal_new(struct ui_app *app);
 struct ui_view *ui_trust_new(struct ui_account *account);
 struct ui_view *ui_password_new(struct ui_account *account);

@@ -230,6 +230,13 @@ struct ui_view *ui_leaving_new(struct ui_account *a)
 			"Remove such messages there from now on?",
 			a->leaving_count),
 		a->leaving_count, size, a->account->host, policy);
+	g_autofree char *brief = g_strdup_printf(
+		ngettext("Remove %u message from the server, and such ones from now on?",
+			"Remove %u messages from the server, and such ones from now on?",
+			a->leaving_count),
+		a->leaving_count);
+	struct ui_view *question = ui_question_new(text, agreed, a, NULL);
 
-	return ui_question_new(text, agreed, a, NULL);
+	ui_question_brief(question, brief);
+	return question;
 }

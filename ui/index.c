@@ -177,19 +177,25 @@ void ui_index_hide(struct ui_app *app, const GArray *targets)
 	find_again(app);
 }
 
-/* Where mail is downloaded, this is only the beginning of it: the status line tells the rest. */
-static void say_what_came(struct ui_app *app)
+void ui_index_say_new(struct ui_app *app, uint32_t n)
 {
-	const struct ui_index *x = &app->index;
-	uint32_t n = x->exists - MIN(x->before, x->exists);
-	bool downloads = (x->account->caps & (BZ_CAP_REMOTE | BZ_CAP_LIVE)) == BZ_CAP_REMOTE;
-
-	if (downloads)
-		ui_say_nothing(app, false);
-	else if (n > 0)
+	if (n > 0)
 		ui_say(app, ngettext("%u new message.", "%u new messages.", n), n);
 	else
 		ui_say(app, _("Nothing new."));
+}
+
+/* Where mail is downloaded, this is only the beginning of it: its end tells what came. */
+static void say_what_came(struct ui_app *app)
+{
+	const struct ui_index *x = &app->index;
+	bool downloads = (x->account->caps & (BZ_CAP_REMOTE | BZ_CAP_LIVE)) == BZ_CAP_REMOTE;
+
+	x->account->asked = downloads;
+	if (downloads)
+		ui_say_nothing(app, false);
+	else
+		ui_index_say_new(app, x->exists - MIN(x->before, x->exists));
 }
 
 bool ui_index_event(struct ui_app *app, struct bz_event *event)

@@ -7,7 +7,7 @@
 
 struct question {
 	struct ui_view view;
-	char *text;
+	char *text, *brief; /* brief: where text does not fit, NULL = none */
 	ui_answer *answer;
 	void *data;
 	GDestroyNotify free_data;
@@ -36,10 +36,19 @@ static void answer(struct ui_app *app, struct question *q, bool yes)
 		free_data(data);
 }
 
+static GPtrArray *lines_of(const struct question *q, const struct ui_rect *r)
+{
+	GPtrArray *lines = ui_draw_wrap(q->text, r->w - 1);
+
+	if ((int)lines->len <= r->h || q->brief == NULL)
+		return lines;
+	g_ptr_array_unref(lines);
+	return ui_draw_wrap(q->brief, r->w - 1);
+}
+
 static void draw(struct ui_app *app, struct ui_view *view, const struct ui_rect *r)
 {
-	struct question *q = (struct question *)view;
-	GPtrArray *lines = ui_draw_wrap(q->text, r->w - 1);
+	GPtrArray *lines = lines_of((struct question *)view, r);
 	int n = MIN((int)lines->len, r->h), y = r->y + r->h - n;
 	const char *last;
 
@@ -73,20 +82,35 @@ static void free_question(struct ui_view *view)
 	if (q->data != NULL && q->free_data != NULL)
 		q->free_data(q->data);
 	g_free(q->text);
+	g_free(q->brief);
 	g_free(q);
+}
+
+static char *with_keys(const char *words)
+{
+	g_autofree char *clean = bz_text_clean(words, strlen(words), 0);
+
+	return g_strdup_printf("%s %s", clean, _("y/n"));
 }
 
 struct ui_view *ui_question_new(
 	const char *words, ui_answer *answer_, void *data, GDestroyNotify free_data)
 {
 	struct question *q = g_new0(struct question, 1);
-	g_autofree char *clean = bz_text_clean(words, strlen(words), 0);
 
 	q->view = (struct ui_view){
 		UI_IN_QUESTION, draw, command, text, free_question, .overlay = true};
-	q->text = g_strdup_printf("%s %s", clean, _("y/n"));
+	q->text = with_keys(words);
 	q->answer = answer_;
 	q->data = data;
 	q->free_data = free_data;
 	return &q->view;
+}
+
+void ui_question_brief(struct ui_view *view, const char *words)
+{
+	struct question *q = (struct question *)view;
+
+	g_free(q->brief);
+	q->brief = with_keys(words);
 }

@@ -80,6 +80,8 @@ static void copies_go_only_after_a_yes(void **state)
 	term_type(t, "jk"); /* no answers */
 	term_type(t, "\r"); /* what is safe */
 	term_wait(t, "They stay on the server.");
+	term_type(t, "$");
+	term_wait(t, "Nothing new.");
 	term_type(t, ":server-copies\r");
 	term_wait(t, "Trabajo: copies on the server");
 	term_wait(t, "of mail on the server");
@@ -122,7 +124,9 @@ static void the_question_fits_the_smallest_windows(void **state)
 	term_wait(t, "12 messages (");
 	term_wait(t, "y/n");
 	term_resize(t, 6, 20);
-	term_wait(t, "from now on? y/n");
+	term_wait(t, "Remove 12 messages");
+	term_wait(t, "from the server");
+	term_wait(t, "now on? y/n");
 	term_resize(t, 24, 80);
 	term_wait(t, "12 messages (");
 	term_type(t, "n");

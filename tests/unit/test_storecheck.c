@@ -125,7 +125,8 @@ static void a_changed_byte_is_found_and_the_message_comes_again(void **state)
 	text = mail_read(m->mbox);
 	*strstr(text, "body 2") = 'B';
 	mail_write(m->mbox, "w", text);
-	expect(m, false, 3, 1, "1 message that buzon knows is in the file no longer");
+	expect(m, false, 3, 1, "1 message that buzon knows is in the file no longer: another program took it "
+		"out, or it is lost");
 	reopen(m);
 	assert_true(is_in_ledger(m, 2));
 	expect(m, true, 3, 0, "1 message was forgotten");
