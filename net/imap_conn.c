@@ -85,6 +85,9 @@ static const struct {
 	{"LOGINDISABLED", IMAP_CAP_LOGINDISABLED},
 	{"SPECIAL-USE", IMAP_CAP_SPECIAL_USE},
 	{"LIST-STATUS", IMAP_CAP_LIST_STATUS},
+	{"MOVE", IMAP_CAP_MOVE},
+	{"UIDPLUS", IMAP_CAP_UIDPLUS},
+	{"CREATE-SPECIAL-USE", IMAP_CAP_CREATE_USE},
 };
 
 static void read_caps(struct imap_conn *c, const char *text)

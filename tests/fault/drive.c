@@ -1,21 +1,19 @@
 /* One operation on the mail of the first account of $HOME's buzonrc, as its worker does it, without
- *a screen and without a server: what kills and full disks are tried on.
+ * a screen: what kills and full disks are tried on, and what IMAP servers are asked for.
  *
  *	drive look				the rows of all folders are brought up to date
  *	drive flags FOLDER N ADD REMOVE		of the first N messages (0: all); numbers of bz_flag
- *	drive move|copy FOLDER N TARGET
- *	drive expunge FOLDER N
- *	drive create TITLE
- *	drive rename FOLDER TITLE
- *	drive delete FOLDER
- *	drive compact FOLDER
- *	drive import PATH TITLE
+ *	drive move|copy FOLDER N TARGET		prints a line a message: its UID before and after
+ *	drive undo|redo FOLDER N TARGET		moves, takes it back (and moves again); prints as
+ *move drive undo-copy FOLDER N TARGET drive expunge FOLDER N drive create TITLE drive rename FOLDER
+ *TITLE drive delete FOLDER drive compact FOLDER drive import PATH TITLE
  *
  * Ends as buzon does: a sentence and an exit code; 64 where the backend cannot do that. */
 #include "net/backends.h"
 #include "src/cli_private.h"
 #include "src/lang.h"
 #include "src/paths.h"
+#include "src/undo.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,11 +89,28 @@ static int unsupported(struct bz_err *err)
 	return bz_err_set(err, BZ_ERR_UNSUPPORTED, BZ_CODE_NONE, "not possible here");
 }
 
+/* IMAP: the folders, and all rows of the one that is to be worked on. */
+static int look_live(struct drive *d, const char *folder, struct bz_err *err)
+{
+	bool more = true;
+
+	if (folder == NULL)
+		return d->ops->list_folders(d->backend, &d->job, err);
+	if (d->ops->refresh(d->backend, &d->job, folder, (struct bz_window){0, 20}, err) != 0)
+		return -1;
+	while (more)
+		if (d->ops->background(d->backend, &d->job, &more, err) != 0)
+			return -1;
+	return 0;
+}
+
 static int look(struct drive *d, char **args, struct bz_err *err)
 {
 	bool more = true;
 
 	(void)args;
+	if (d->ops->look == NULL)
+		return look_live(d, NULL, err);
 	while (more)
 		if (d->ops->look(d->backend, &d->job, &more, err) != 0)
 			return -1;
@@ -115,6 +130,7 @@ static int choose(struct drive *d, const char *name, guint n, GArray *refs, stru
 		struct bz_msgref ref = {
 			folder.id, folder.uidvalidity, g_array_index(uids, uint32_t, i)};
 
+		ref.uidvalidity += g_getenv("DRIVE_STALE") != NULL; /* made before it changed */
 		g_array_append_val(refs, ref);
 	}
 	if (rc == 0)
@@ -130,8 +146,12 @@ typedef int act(
 static int on_chosen(struct drive *d, char **args, act *f, struct bz_err *err)
 {
 	GArray *refs = g_array_new(FALSE, FALSE, sizeof(struct bz_msgref));
-	int rc = choose(d, args[0], (guint)atoi(args[1]), refs, err);
+	int rc = d->ops->look == NULL ? look_live(d, args[0], err) : 0;
 
+	if (rc == 0)
+		rc = choose(d, args[0], (guint)atoi(args[1]), refs, err);
+	if (rc == 0 && g_getenv("DRIVE_PAUSE") != NULL && getchar() == EOF)
+		rc = -1; /* another program does something now */
 	if (rc == 0 && refs->len == 0 && noted)
 		rc = bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_NONE, "nothing is known of %s", args[0]);
 	else if (rc == 0 && refs->len > 0)
@@ -152,26 +172,119 @@ static int flags(struct drive *d, char **args, struct bz_err *err)
 	return on_chosen(d, args, flags_of, err);
 }
 
-static int move_these(
+static void print_moved(const GArray *moved)
+{
+	for (guint i = 0; i < moved->len; i++) {
+		const struct bz_moved *m = &g_array_index(moved, struct bz_moved, i);
+
+		printf("%u %u\n", m->from.uid, m->to.uid);
+	}
+}
+
+/* One move or copy; what it tells is appended to moved. */
+static int file(struct drive *d, const GArray *refs, const char *target, bool copy, GArray *moved,
+	struct bz_err *err)
+{
+	int rc = d->ops->move(d->backend, &d->job, (const struct bz_msgref *)(void *)refs->data,
+		refs->len, target, copy, moved, err);
+
+	print_moved(moved);
+	return rc;
+}
+
+/* What `u` and Ctrl-R do. */
+static int take_back(struct drive *d, struct bz_undo *undo, bool redo, struct bz_err *err)
+{
+	GArray *moved = g_array_new(FALSE, FALSE, sizeof(struct bz_moved));
+	struct bz_undo_task task;
+	int rc = 0;
+
+	if (!bz_undo_next(undo, redo, &task)) {
+		g_array_unref(moved);
+		return bz_err_set(err, BZ_ERR_STALE, BZ_CODE_NOT_FOUND, "nothing to undo");
+	}
+	if (task.verb == BZ_UNDO_DO_EXPUNGE)
+		rc = d->ops->expunge(d->backend, &d->job,
+			(const struct bz_msgref *)(void *)task.refs->data, task.refs->len, err);
+	else
+		rc = file(d, task.refs, task.folder, task.verb == BZ_UNDO_DO_COPY, moved, err);
+	if (rc == 0)
+		bz_undo_done(undo, redo, (const struct bz_moved *)(void *)moved->data, moved->len);
+	g_array_unref(task.refs);
+	g_array_unref(moved);
+	return rc;
+}
+
+struct filing {
+	const char *source;
+	bool copy;
+	int back; /* how often it is taken back or done again */
+};
+
+static int file_these(struct drive *d, const struct filing *f, const struct bz_msgref *refs,
+	size_t n, const char *target, struct bz_err *err)
+{
+	GArray *moved = g_array_new(FALSE, FALSE, sizeof(struct bz_moved));
+	GArray *all = g_array_new(FALSE, FALSE, sizeof(struct bz_msgref));
+	struct bz_undo *undo = bz_undo_new();
+	int rc;
+
+	g_array_append_vals(all, refs, (guint)n);
+	rc = file(d, all, target, f->copy, moved, err);
+	if (moved->len > 0) {
+		struct bz_undo_act did = {.kind = f->copy ? BZ_UNDO_COPY : BZ_UNDO_MOVE,
+			.source = f->source,
+			.target = target,
+			.refs = (const struct bz_moved *)(void *)moved->data,
+			.n = moved->len};
+
+		bz_undo_push(undo, &did);
+	}
+	for (int i = 0; i < f->back && rc == 0; i++)
+		rc = take_back(d, undo, i % 2 == 1, err);
+	bz_undo_free(undo);
+	g_array_unref(all);
+	g_array_unref(moved);
+	return rc;
+}
+
+static struct filing filing;
+
+static int these(
 	struct drive *d, const struct bz_msgref *refs, size_t n, char **args, struct bz_err *err)
 {
-	return d->ops->move(d->backend, &d->job, refs, n, args[0], false, NULL, err);
+	return file_these(d, &filing, refs, n, args[0], err);
+}
+
+static int file_chosen(struct drive *d, char **args, bool copy, int back, struct bz_err *err)
+{
+	filing = (struct filing){args[0], copy, back};
+	return d->ops->move != NULL ? on_chosen(d, args, these, err) : unsupported(err);
 }
 
 static int move(struct drive *d, char **args, struct bz_err *err)
 {
-	return d->ops->move != NULL ? on_chosen(d, args, move_these, err) : unsupported(err);
-}
-
-static int copy_these(
-	struct drive *d, const struct bz_msgref *refs, size_t n, char **args, struct bz_err *err)
-{
-	return d->ops->move(d->backend, &d->job, refs, n, args[0], true, NULL, err);
+	return file_chosen(d, args, false, 0, err);
 }
 
 static int copy(struct drive *d, char **args, struct bz_err *err)
 {
-	return d->ops->move != NULL ? on_chosen(d, args, copy_these, err) : unsupported(err);
+	return file_chosen(d, args, true, 0, err);
+}
+
+static int undo(struct drive *d, char **args, struct bz_err *err)
+{
+	return file_chosen(d, args, false, 1, err);
+}
+
+static int redo(struct drive *d, char **args, struct bz_err *err)
+{
+	return file_chosen(d, args, false, 2, err);
+}
+
+static int undo_copy(struct drive *d, char **args, struct bz_err *err)
+{
+	return file_chosen(d, args, true, 1, err);
 }
 
 static int expunge_these(
@@ -240,6 +353,9 @@ static const struct verb {
 	{"flags", 4, flags},
 	{"move", 3, move},
 	{"copy", 3, copy},
+	{"undo", 3, undo},
+	{"redo", 3, redo},
+	{"undo-copy", 3, undo_copy},
 	{"expunge", 2, expunge},
 	{"create", 1, create},
 	{"rename", 2, rename_one},
@@ -268,10 +384,15 @@ static int open_store(struct drive *d, const struct bz_account *account, struct 
 static int run(
 	const struct bz_account *account, const struct verb *verb, char **args, struct bz_err *err)
 {
-	struct drive d = {.ops = &bz_pop_backend};
+	bool live = account->protocol == BZ_PROTOCOL_IMAP;
+	struct drive d = {.ops = live ? &bz_imap_backend : &bz_pop_backend};
+	struct bz_cert cert = {0};
 	int rc;
 
-	d.job = (struct bz_job){.cancel = g_cancellable_new(), .report = &report};
+	d.job = (struct bz_job){.cancel = g_cancellable_new(),
+		.report = &report,
+		.password = account->password,
+		.cert = &cert};
 	rc = open_store(&d, account, err);
 	if (rc == 0)
 		rc = look(&d, NULL, err);
