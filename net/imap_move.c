@@ -279,7 +279,7 @@ static int count_arrivals(const struct imap_moving *m)
 	return rc;
 }
 
-/* Rows that are shown in their folder no longer: gone there, or marked only. */
+/* Rows of messages that left their folder, or are marked in it. */
 struct leaving {
 	struct imap_call *call;
 	struct bz_folder *folder;
@@ -321,19 +321,23 @@ static int put_folder(struct leaving *l)
 	return bz_store_folder_put(l->call->b->store, l->folder, l->call->err);
 }
 
-static void tell_gone(struct leaving *l)
+/* Those that are only marked stay in the list, and show it. */
+static void tell_dropped(struct leaving *l)
 {
 	const struct bz_report *report = l->call->job->report;
 	struct bz_change *change = g_new0(struct bz_change, 1);
-	uint32_t hidden = l->marked ? l->ids->len : 0;
 
-	*change = (struct bz_change){l->folder->id, BZ_CHANGE_GONE,
-		l->folder->exists - MIN(hidden, l->folder->exists), l->folder->unseen, l->ids};
+	*change = (struct bz_change){
+		l->folder->id, BZ_CHANGE_GONE, l->folder->exists, l->folder->unseen, l->ids};
+	if (l->marked) {
+		change->kind = BZ_CHANGE_REBUILD;
+		g_clear_pointer(&change->ids, g_array_unref);
+	}
 	report->rows(report->me, change);
 	report->folders(report->me);
 }
 
-/* uids: those that go from what is shown of the folder. */
+/* uids: those that left the folder, or are marked in it. */
 static int drop_rows(
 	struct imap_call *call, uint32_t folder_id, const uint32_t *uids, size_t n, bool marked)
 {
@@ -352,7 +356,7 @@ static int drop_rows(
 	if (rc == 0)
 		rc = bz_store_commit(call->b->store, call->err);
 	if (rc == 0) {
-		tell_gone(&l);
+		tell_dropped(&l);
 	} else {
 		bz_store_rollback(call->b->store);
 		g_array_unref(l.ids);
@@ -440,6 +444,43 @@ static int move_some(struct imap_moving *m)
 		return conclude(m);
 	*m->call.err = failed;
 	return -1;
+}
+
+static void say_marked(const struct imap_call *call)
+{
+	call->job->report->note(call->job->report->me,
+		_("This server removes no single messages (UIDPLUS): they stay, marked as "
+		  "deleted."));
+}
+
+/* Where messages can only be marked, those that are went before: they would be there twice. */
+static int leave_out_marked(struct imap_moving *m, uint32_t *uids, size_t *n)
+{
+	size_t kept = 0;
+
+	m->uids = uids;
+	if (m->copy)
+		return 0;
+	if (enter_source(m, true) != 0)
+		return -1;
+	if ((imap_caps(m->call.b->conn) & (IMAP_CAP_MOVE | IMAP_CAP_UIDPLUS)) != 0)
+		return 0;
+	for (size_t i = 0; i < *n; i++) {
+		struct bz_summary row = {0};
+		unsigned flags;
+
+		if (bz_store_by_uid(m->call.b->store, m->from.id, uids[i], &row, m->call.err) < 0)
+			return -1;
+		flags = row.flags;
+		bz_summary_clear(&row);
+		if ((flags & BZ_FLAG_DELETED) == 0)
+			uids[kept++] = uids[i];
+	}
+	*n = kept;
+	if (kept > 0)
+		return 0;
+	return bz_err_set(m->call.err, BZ_ERR_REFUSED, BZ_CODE_NONE,
+		_("They are marked as deleted already; this server cannot do more with them."));
 }
 
 static int move_all(struct imap_moving *m, const uint32_t *uids, size_t n)
@@ -541,7 +582,11 @@ int imap_move(struct bz_backend *b, const struct bz_job *job, const struct bz_ms
 	if (rc == 0)
 		rc = find_target(m, target);
 	if (rc == 0)
+		rc = leave_out_marked(m, uids, &n);
+	if (rc == 0)
 		rc = move_all(m, uids, n);
+	if (m->marked)
+		say_marked(&m->call);
 	bz_folder_clear(&m->from);
 	bz_folder_clear(&m->to);
 	g_free(m);
@@ -563,9 +608,7 @@ static int expunge_some(
 		drop_rows(call, ref->folder, uids, n, marked) != 0)
 		return -1;
 	if (marked)
-		call->job->report->note(call->job->report->me,
-			_("This server removes no single messages (UIDPLUS): they are marked as "
-			  "deleted."));
+		say_marked(call);
 	return 0;
 }
 

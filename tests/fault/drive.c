@@ -117,7 +117,19 @@ static int look(struct drive *d, char **args, struct bz_err *err)
 	return 0;
 }
 
-/* The first n messages of a folder, oldest first. */
+static bool is_marked(struct drive *d, const struct bz_msgref *ref)
+{
+	struct bz_summary row;
+	bool marked;
+
+	if (bz_store_by_uid(d->store, ref->folder, ref->uid, &row, NULL) != 0)
+		return false;
+	marked = (row.flags & BZ_FLAG_DELETED) != 0;
+	bz_summary_clear(&row);
+	return marked;
+}
+
+/* The first n messages of a folder, oldest first; IMAP: that are not marked as deleted. */
 static int choose(struct drive *d, const char *name, guint n, GArray *refs, struct bz_err *err)
 {
 	GArray *uids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
@@ -126,10 +138,12 @@ static int choose(struct drive *d, const char *name, guint n, GArray *refs, stru
 
 	if (rc == 0)
 		rc = bz_store_uids(d->store, folder.id, 0, UINT32_MAX, uids, err);
-	for (guint i = 0; rc == 0 && i < uids->len && (n == 0 || i < n); i++) {
+	for (guint i = 0; rc == 0 && i < uids->len && (n == 0 || refs->len < n); i++) {
 		struct bz_msgref ref = {
 			folder.id, folder.uidvalidity, g_array_index(uids, uint32_t, i)};
 
+		if (d->ops->look == NULL && is_marked(d, &ref))
+			continue;
 		ref.uidvalidity += g_getenv("DRIVE_STALE") != NULL; /* made before it changed */
 		g_array_append_val(refs, ref);
 	}

@@ -373,7 +373,7 @@ def check_folders(separator, prefix):
         for verb in (("rename", "INBOX", "Other"), ("delete", "INBOX")):
             done = desk.drive(*verb)
             test(f"{name}: Inbox stays: {verb[0]}", done.returncode == REFUSED and
-                 not desk.relay.asked("RENAME INBOX", "RENAME \"INBOX", "DELETE \"INBOX\""), done)
+                 not desk.relay.asked('RENAME "INBOX" ', 'DELETE "INBOX"'), done)
         for title in ("", "a//b", "a\nb", " x", *(["a.b"] if separator == "." else [])):
             done = desk.drive("create", title)
             test(f"{name}: no folder is called {title!r}", done.returncode == REFUSED, done)
