@@ -213,6 +213,7 @@ static int put_made(struct imap_call *call, const char *name, enum bz_folder_rol
 	folder.role = role;
 	rc = bz_store_folder_put(call->b->store, &folder, call->err);
 	bz_folder_clear(&folder);
+	call->job->report->folders(call->job->report->me);
 	return rc;
 }
 

@@ -10,6 +10,19 @@
 
 /* --- commands --------------------------------------------------------------------------------- */
 
+/* Some servers tell before the login alone, and less. */
+static int know_caps(struct imap_call *call, unsigned wanted)
+{
+	static const struct imap_on on = {.end = imap_on_end};
+	struct imap_result result;
+
+	if ((imap_caps(call->b->conn) & wanted) == wanted)
+		return 0;
+	if (imap_submit(call->b->conn, &on, &result, NULL, call->err, "CAPABILITY") != 0)
+		return -1;
+	return imap_go(call->b, call->job, NULL, call->err);
+}
+
 /* Mark as deleted, and remove where one may name what to remove; *marked: one may not. Both in one
  * flight: what the second would take of the set although the first failed is to go as well. */
 static int erase(struct imap_call *call, const uint32_t *uids, size_t n, bool *marked)
@@ -17,9 +30,12 @@ static int erase(struct imap_call *call, const uint32_t *uids, size_t n, bool *m
 	static const struct imap_on on = {.end = imap_on_end};
 	struct bz_backend *b = call->b;
 	struct imap_result store = {.end = IMAP_OK}, expunge = {.end = IMAP_OK};
-	GString *set = g_string_new(NULL);
+	GString *set;
 	int rc;
 
+	if (know_caps(call, IMAP_CAP_UIDPLUS) != 0)
+		return -1;
+	set = g_string_new(NULL);
 	(void)imap_uidset_add(set, uids, n);
 	*marked = (imap_caps(b->conn) & IMAP_CAP_UIDPLUS) == 0;
 	rc = imap_submit(b->conn, &on, &store, NULL, call->err,
@@ -54,6 +70,8 @@ static void on_status(void *me, const struct imap_resp *r)
 
 		if (info->st_att == MAILIMAP_STATUS_ATT_UIDNEXT)
 			m->uidnext = info->st_value;
+		else if (info->st_att == MAILIMAP_STATUS_ATT_UIDVALIDITY)
+			m->to.uidvalidity = info->st_value;
 	}
 }
 
@@ -63,7 +81,8 @@ static int ask_uidnext(struct imap_moving *m)
 	struct bz_backend *b = m->call.b;
 
 	m->uidnext = 0;
-	if (imap_submit(b->conn, &on, m, NULL, m->call.err, "STATUS %m (UIDNEXT)", m->to.name) != 0)
+	if (imap_submit(b->conn, &on, m, NULL, m->call.err, "STATUS %m (UIDNEXT UIDVALIDITY)",
+		    m->to.name) != 0)
 		return -1;
 	return imap_go(b, m->call.job, NULL, m->call.err);
 }
@@ -157,6 +176,7 @@ static int carry(struct imap_moving *m)
 		if (imap_make_again(m->call.b, m->call.job, &m->to, m->call.err) != 0)
 			return -1;
 		m->uidnext = 1;
+		m->to.uidvalidity = 0;
 		if (send_copy(m, &c) != 0)
 			return imap_look_after_cut(m);
 	}
@@ -461,7 +481,8 @@ static int leave_out_marked(struct imap_moving *m, uint32_t *uids, size_t *n)
 	m->uids = uids;
 	if (m->copy)
 		return 0;
-	if (enter_source(m, true) != 0)
+	if (enter_source(m, true) != 0 ||
+		know_caps(&m->call, IMAP_CAP_MOVE | IMAP_CAP_UIDPLUS) != 0)
 		return -1;
 	if ((imap_caps(m->call.b->conn) & (IMAP_CAP_MOVE | IMAP_CAP_UIDPLUS)) != 0)
 		return 0;

@@ -55,6 +55,8 @@ int imap_find_places(struct imap_moving *m, bool *any)
 	if (imap_select(b, m->call.job, m->to.name, false, m->call.err) != 0)
 		return -1;
 	m->uidvalidity = b->box.uidvalidity;
+	if (m->to.uidvalidity != 0 && m->to.uidvalidity != m->uidvalidity)
+		return 0; /* made anew meanwhile: its numbers say nothing */
 	*any = b->box.uidnext == 0 || b->box.uidnext > m->uidnext;
 	if (!*any)
 		return 0;
@@ -112,6 +114,9 @@ static int look(struct imap_moving *m)
 	imap_disconnect(m->call.b);
 	if (imap_find_places(m, &any) != 0)
 		return -1;
+	if (m->to.uidvalidity != 0 && m->to.uidvalidity != m->uidvalidity)
+		return bz_err_set(m->call.err, BZ_ERR_STALE, BZ_CODE_NOT_FOUND,
+			_("The folder changed on the server; it is listed again."));
 	imap_intake_init(&in, m->call.b);
 	rc = ask_left(m, &in);
 	if (rc == 0)

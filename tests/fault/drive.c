@@ -4,9 +4,17 @@
  *	drive look				the rows of all folders are brought up to date
  *	drive flags FOLDER N ADD REMOVE		of the first N messages (0: all); numbers of bz_flag
  *	drive move|copy FOLDER N TARGET		prints a line a message: its UID before and after
- *	drive undo|redo FOLDER N TARGET		moves, takes it back (and moves again); prints as
- *move drive undo-copy FOLDER N TARGET drive expunge FOLDER N drive create TITLE drive rename FOLDER
- *TITLE drive delete FOLDER drive compact FOLDER drive import PATH TITLE
+ *	drive undo|redo FOLDER N TARGET		moved, taken back (and done again); prints each
+ *	drive undo-copy FOLDER N TARGET
+ *	drive expunge FOLDER N
+ *	drive create TITLE
+ *	drive rename FOLDER TITLE
+ *	drive delete FOLDER
+ *	drive compact FOLDER
+ *	drive import PATH TITLE
+ *
+ * In the environment: DRIVE_PAUSE: once the messages are chosen it prints "paused" and waits for a
+ * line; DRIVE_STALE: they are named under another UIDVALIDITY.
  *
  * Ends as buzon does: a sentence and an exit code; 64 where the backend cannot do that. */
 #include "net/backends.h"
@@ -157,6 +165,16 @@ static int choose(struct drive *d, const char *name, guint n, GArray *refs, stru
 typedef int act(
 	struct drive *d, const struct bz_msgref *refs, size_t n, char **args, struct bz_err *err);
 
+/* Another program does something, then a line comes. */
+static int pause_if_told(struct bz_err *err)
+{
+	if (g_getenv("DRIVE_PAUSE") == NULL)
+		return 0;
+	puts("paused");
+	(void)fflush(stdout);
+	return getchar() != EOF ? 0 : bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_NONE, "left alone");
+}
+
 static int on_chosen(struct drive *d, char **args, act *f, struct bz_err *err)
 {
 	GArray *refs = g_array_new(FALSE, FALSE, sizeof(struct bz_msgref));
@@ -164,8 +182,8 @@ static int on_chosen(struct drive *d, char **args, act *f, struct bz_err *err)
 
 	if (rc == 0)
 		rc = choose(d, args[0], (guint)atoi(args[1]), refs, err);
-	if (rc == 0 && g_getenv("DRIVE_PAUSE") != NULL && getchar() == EOF)
-		rc = -1; /* another program does something now */
+	if (rc == 0)
+		rc = pause_if_told(err);
 	if (rc == 0 && refs->len == 0 && noted)
 		rc = bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_NONE, "nothing is known of %s", args[0]);
 	else if (rc == 0 && refs->len > 0)

@@ -35,10 +35,12 @@ def letter(i):
 
 class Relay(Fake):
     """To Dovecot's port in clear. cut(words) -> None, "before" the command reaches it, or "after" it
-    was done and before the answer is seen. closed: nobody is let in any more after a cut."""
+    was done and before the answer is seen. closed: nobody is let in any more after a cut. secret: the
+    server tells what it can only when asked, and less before the login."""
 
-    def __init__(self, port, cut=None, closed=False):
+    def __init__(self, port, cut=None, closed=False, secret=False):
         super().__init__(self.relay)
+        self.secret = secret
         self.target, self.cut, self.closed, self.commands, self.was_cut = port, cut, closed, [], False
 
     def relay(self, line):
@@ -53,7 +55,7 @@ class Relay(Fake):
                 try:
                     while data := server.recv(65536):
                         if not quiet.is_set():
-                            line.send(data)
+                            line.send(re.sub(rb"\[CAPABILITY [^]]*\] ", b"", data) if self.secret else data)
                             continue
                         held += data
                         if re.search(rb"^%s (OK|NO|BAD)" % tag[0], held, re.M):
@@ -100,13 +102,13 @@ def server_with(messages, capability=None, config="", **more):
 class Desk:
     """A server, the relay before it, an account there, and another client."""
 
-    def __init__(self, messages, capability=None, cut=None, closed=False, config="", **more):
+    def __init__(self, messages, capability=None, cut=None, closed=False, secret=False, config="", **more):
         self.server = server_with(messages, capability, config, **more)
-        self.cut, self.closed = cut, closed
+        self.cut, self.closed, self.secret = cut, closed, secret
 
     def __enter__(self):
         self.server.start()
-        self.relay = Relay(self.server.ports["imap"], self.cut, self.closed)
+        self.relay = Relay(self.server.ports["imap"], self.cut, self.closed, self.secret)
         self.relay.__enter__()
         self.home = Home("imap", self.relay.port, password="secret")
         self.other = imaplib.IMAP4("localhost", self.server.ports["imap"])
@@ -130,8 +132,7 @@ class Desk:
         process = subprocess.Popen([DRIVE, *argv], env=self.environment(**env), stdin=subprocess.PIPE,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         if pause is not None:
-            while not self.relay.asked("UID FETCH", "FETCH"):
-                pass
+            assert process.stdout.readline() == b"paused\n"
             pause()
         out, err = process.communicate(b"\n", timeout=LIMIT)
         return subprocess.CompletedProcess(argv, process.returncode, out, err)
@@ -263,6 +264,14 @@ def check_meanwhile():
                  b"no longer there" in done.stderr, done)
 
 
+def check_secret():
+    for verb in (("move", "INBOX", "2", "Archive"), ("expunge", "INBOX", "2")):
+        with Desk(MAIL, secret=True) as desk:
+            done = desk.drive(*verb)
+            test(f"{verb[0]}: a server that does not say by itself what it can is asked", done.returncode == OK and
+                 len(desk.folder("INBOX", deleted=True)) == 10, (done, desk.relay.commands))
+
+
 def check_stale():
     with Desk(MAIL) as desk:
         for verb in (("move", "INBOX", "3", "Archive"), ("copy", "INBOX", "3", "Archive"), ("expunge", "INBOX", "3")):
@@ -374,6 +383,11 @@ def check_folders(separator, prefix):
             done = desk.drive(*verb)
             test(f"{name}: Inbox stays: {verb[0]}", done.returncode == REFUSED and
                  not desk.relay.asked('RENAME "INBOX" ', 'DELETE "INBOX"'), done)
+        titles = ["\u65e5\u672c/\U0001f4ec", 'quo"te', "back\\slash", "100% & {3}"]
+        made = [desk.drive("create", title).returncode for title in titles]
+        shown = desk.home.run("list").stdout.decode()
+        test(f"{name}: odd names are made and shown as typed", made == [OK] * len(titles) and
+             all(title in shown for title in titles), (made, shown))
         for title in ("", "a//b", "a\nb", " x", *(["a.b"] if separator == "." else [])):
             done = desk.drive("create", title)
             test(f"{name}: no folder is called {title!r}", done.returncode == REFUSED, done)
@@ -401,6 +415,7 @@ def main():
     check_filing()
     check_many()
     check_meanwhile()
+    check_secret()
     check_stale()
     check_cut()
     check_cut_for_good()
