@@ -25,7 +25,7 @@ static void destroy(struct bz_backend **b)
 
 const struct bz_backend_ops bz_imap_backend = {
 	.name = "imap",
-	.caps = BZ_CAP_REMOTE | BZ_CAP_LIVE | BZ_CAP_FLAGS,
+	.caps = BZ_CAP_REMOTE | BZ_CAP_LIVE | BZ_CAP_FLAGS | BZ_CAP_MOVE | BZ_CAP_FOLDERS,
 	.create = create,
 	.destroy = destroy,
 	.disconnect = imap_disconnect,
@@ -34,4 +34,9 @@ const struct bz_backend_ops bz_imap_backend = {
 	.fetch = imap_fetch,
 	.set_flags = imap_set_flags,
 	.background = imap_background,
+	.move = imap_move,
+	.expunge = imap_expunge,
+	.create_folder = imap_create_folder,
+	.rename_folder = imap_rename_folder,
+	.delete_folder = imap_delete_folder,
 };

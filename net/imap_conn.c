@@ -87,6 +87,9 @@ static const struct {
 	{"LIST-STATUS", IMAP_CAP_LIST_STATUS},
 	{"QUOTA", IMAP_CAP_QUOTA},
 	{"ID", IMAP_CAP_ID},
+	{"MOVE", IMAP_CAP_MOVE},
+	{"UIDPLUS", IMAP_CAP_UIDPLUS},
+	{"CREATE-SPECIAL-USE", IMAP_CAP_CREATE_USE},
 };
 
 static void read_caps(struct imap_conn *c, const char *text)

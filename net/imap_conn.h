@@ -14,7 +14,10 @@ enum imap_cap {
 	IMAP_CAP_SPECIAL_USE = 1 << 4, /* with LIST-EXTENDED */
 	IMAP_CAP_LIST_STATUS = 1 << 5,
 	IMAP_CAP_QUOTA = 1 << 6,
-	IMAP_CAP_ID = 1 << 7
+	IMAP_CAP_ID = 1 << 7,
+	IMAP_CAP_MOVE = 1 << 16,
+	IMAP_CAP_UIDPLUS = 1 << 17,
+	IMAP_CAP_CREATE_USE = 1 << 18
 };
 
 enum imap_end { IMAP_OK, IMAP_NO, IMAP_BAD };

@@ -171,8 +171,7 @@ static int fetch_text(struct opening *o)
 	return 0;
 }
 
-/* Select the message's folder; its validity must be the one the reference was made under. */
-static int enter(struct bz_backend *b, const struct bz_job *job, const struct bz_msgref *ref,
+int imap_enter(struct bz_backend *b, const struct bz_job *job, const struct bz_msgref *ref,
 	bool write, struct bz_err *err)
 {
 	struct bz_folder folder;
@@ -196,7 +195,7 @@ int imap_fetch(struct bz_backend *b, const struct bz_job *job, const struct bz_m
 	struct opening o = {.call = {b, job, err, 0}, .uid = ref->uid};
 	int rc;
 
-	if (enter(b, job, ref, false, err) != 0)
+	if (imap_enter(b, job, ref, false, err) != 0)
 		return -1;
 	o.message = bz_message_new();
 	rc = what == BZ_FETCH_RAW ? fetch_raw(&o, true) : fetch_text(&o);
@@ -313,7 +312,7 @@ int imap_set_flags(struct bz_backend *b, const struct bz_job *job, const struct 
 
 	if (n == 0)
 		return 0;
-	if (enter(b, job, &refs[0], true, err) != 0)
+	if (imap_enter(b, job, &refs[0], true, err) != 0)
 		return -1;
 	if (!b->box.writable)
 		return bz_err_set(err, BZ_ERR_REFUSED, BZ_CODE_READ_ONLY,

@@ -73,7 +73,23 @@ void imap_disconnect(struct bz_backend *b);
 int imap_select(struct bz_backend *b, const struct bz_job *job, const char *name, bool write,
 	struct bz_err *err);
 
-/* imap_sync.c, imap_folders.c, imap_message.c: the ops. */
+/* imap_message.c: select a message's folder; its validity must be the one that the reference was
+ * made under, else STALE. */
+int imap_enter(struct bz_backend *b, const struct bz_job *job, const struct bz_msgref *ref,
+	bool write, struct bz_err *err);
+
+/* imap_manage.c: a REFUSED (STALE: the folder is not there) for what was not OK, in words of its
+ * code or with that sentence (translated). -1. */
+int imap_refused(const struct imap_result *result, struct bz_err *err, const char *sentence);
+/* The account's folder of that role, Trash or Archive, into *out (bz_folder_clear): made if there
+ * is none. */
+int imap_need_role(struct bz_backend *b, const struct bz_job *job, enum bz_folder_role role,
+	struct bz_folder *out, struct bz_err *err);
+/* One that the server does not have any longer is made again, under its name. */
+int imap_make_again(struct bz_backend *b, const struct bz_job *job, const struct bz_folder *folder,
+	struct bz_err *err);
+
+/* imap_sync.c, imap_folders.c, imap_message.c, imap_move.c, imap_manage.c: the ops. */
 int imap_refresh(struct bz_backend *, const struct bz_job *, const char *name, struct bz_window,
 	struct bz_err *);
 int imap_background(struct bz_backend *, const struct bz_job *, bool *more, struct bz_err *);
@@ -82,5 +98,15 @@ int imap_fetch(struct bz_backend *, const struct bz_job *, const struct bz_msgre
 	struct bz_message **, struct bz_err *);
 int imap_set_flags(struct bz_backend *, const struct bz_job *, const struct bz_msgref *, size_t n,
 	unsigned add, unsigned remove, struct bz_err *);
+int imap_move(struct bz_backend *, const struct bz_job *, const struct bz_msgref *, size_t n,
+	const char *target, bool copy, GArray *moved, struct bz_err *);
+int imap_expunge(struct bz_backend *, const struct bz_job *, const struct bz_msgref *, size_t n,
+	struct bz_err *);
+int imap_create_folder(
+	struct bz_backend *, const struct bz_job *, const char *title, struct bz_err *);
+int imap_rename_folder(struct bz_backend *, const struct bz_job *, const char *name,
+	const char *title, struct bz_err *);
+int imap_delete_folder(
+	struct bz_backend *, const struct bz_job *, const char *name, struct bz_err *);
 
 #endif

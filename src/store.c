@@ -28,6 +28,7 @@ static const char *const sql[STMT_COUNT_] = {
 	[STMT_FOLDER_BY_NAME] = "SELECT " FOLDER_COLUMNS " FROM folder WHERE name=?",
 	[STMT_FOLDER_BY_ID] = "SELECT " FOLDER_COLUMNS " FROM folder WHERE id=?",
 	[STMT_FOLDER_DROP] = "DELETE FROM folder WHERE id=?",
+	[STMT_FOLDER_RENAME] = "UPDATE folder SET name=?, title=? WHERE id=?",
 	[STMT_NOTE_SET] = "UPDATE folder SET note=? WHERE id=?",
 	[STMT_NOTE_GET] = "SELECT note FROM folder WHERE id=?",
 	[STMT_PUT] =

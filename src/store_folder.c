@@ -160,6 +160,19 @@ int bz_store_folder_drop(struct bz_store *store, uint32_t id, struct bz_err *err
 	return bz_store_run(store, stmt, err);
 }
 
+int bz_store_folder_rename(struct bz_store *store, uint32_t id, const char *name, const char *title,
+	struct bz_err *err)
+{
+	sqlite3_stmt *stmt = bz_store_stmt(store, STMT_FOLDER_RENAME, err);
+
+	if (stmt == NULL)
+		return -1;
+	sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
+	sqlite3_bind_text(stmt, 2, title, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(stmt, 3, id);
+	return bz_store_run(store, stmt, err);
+}
+
 int bz_store_folder_note(struct bz_store *store, uint32_t id, const char *note, struct bz_err *err)
 {
 	sqlite3_stmt *stmt = bz_store_stmt(store, STMT_NOTE_SET, err);

@@ -3,6 +3,8 @@
 #include "src/lang.h"
 #include "src/worker_private.h"
 
+#include <string.h>
+
 struct outcome {
 	const struct bz_request *request;
 	struct bz_event *event; /* results go here */
@@ -70,6 +72,18 @@ static int refs_of_folder(struct bz_worker *w, const char *name, GArray *refs, s
 	return rc;
 }
 
+/* A server's folder that is to be emptied: all of it must be known first. */
+static int know_all(
+	struct bz_worker *w, const struct bz_job *job, const char *name, struct bz_err *err)
+{
+	bool more = w->ops->background != NULL;
+	int rc = w->ops->refresh(w->backend, job, name, (struct bz_window){0}, err);
+
+	while (rc == 0 && more)
+		rc = w->ops->background(w->backend, job, &more, err);
+	return rc;
+}
+
 static int expunge(struct bz_worker *w, const struct bz_job *job, const struct bz_request *r,
 	struct bz_err *err)
 {
@@ -77,6 +91,8 @@ static int expunge(struct bz_worker *w, const struct bz_job *job, const struct b
 
 	if (r->refs != NULL)
 		return w->ops->expunge(w->backend, job, refs_of(r), r->refs->len, err);
+	if ((w->ops->caps & BZ_CAP_LIVE) != 0 && know_all(w, job, r->folder, err) != 0)
+		return -1;
 	all = g_array_new(FALSE, FALSE, sizeof(struct bz_msgref));
 	if (refs_of_folder(w, r->folder, all, err) != 0)
 		return -1;
@@ -124,6 +140,54 @@ static int on_local(struct bz_worker *w, struct outcome *o, struct bz_err *err)
 	return step(w, &job, o, err);
 }
 
+static bool is_in_view(struct bz_worker *w, uint32_t id)
+{
+	struct bz_folder folder;
+	bool same;
+
+	if (bz_store_folder_by_name(w->store, w->in_view, &folder, NULL) != 0)
+		return false;
+	same = folder.id == id;
+	bz_folder_clear(&folder);
+	return same;
+}
+
+/* Does the folder in view want a look: because messages went there, or because the line was used
+ * for another? */
+static bool is_look_due(struct bz_worker *w, const struct bz_request *r)
+{
+	if (w->in_view == NULL || (r->kind != BZ_REQ_MOVE && r->kind != BZ_REQ_EXPUNGE))
+		return false;
+	if (r->folder != NULL && (strcmp(r->folder, w->in_view) == 0) == (r->kind == BZ_REQ_MOVE))
+		return true;
+	return r->refs != NULL && r->refs->len > 0 &&
+	       !is_in_view(w, g_array_index(r->refs, struct bz_msgref, 0).folder);
+}
+
+/* A folder that has another name, or none, is not looked at again before it was opened. */
+static void forget_view(struct bz_worker *w, const struct bz_request *r)
+{
+	if (w->in_view == NULL || !g_str_has_prefix(w->in_view, r->folder))
+		return;
+	g_clear_pointer(&w->in_view, g_free);
+	w->more = false;
+}
+
+static int do_on_line(struct bz_worker *w, struct outcome *o, struct bz_err *err)
+{
+	const struct bz_request *r = o->request;
+	int rc = bz_worker_on_line(w, step, o, err);
+	bool answered = rc == 0 || err->kind == BZ_ERR_REFUSED || err->kind == BZ_ERR_STALE;
+
+	if (rc == 0 && (r->kind == BZ_REQ_FOLDER_RENAME || r->kind == BZ_REQ_FOLDER_DELETE))
+		forget_view(w, r);
+	if (rc != 0 && err->kind == BZ_ERR_STALE)
+		w->refresh_due = true;
+	else if (answered && is_look_due(w, r))
+		w->refresh_due = true;
+	return rc;
+}
+
 void bz_worker_do_mail(struct bz_worker *w, struct bz_request *r)
 {
 	struct outcome o = {.request = r, .event = bz_worker_event(w, BZ_EVENT_DONE)};
@@ -135,7 +199,7 @@ void bz_worker_do_mail(struct bz_worker *w, struct bz_request *r)
 	if (r->kind == BZ_REQ_COPIES)
 		o.event->copies = bz_copies_new();
 	if (bz_worker_mail_needs_line(w, r->kind)) {
-		rc = bz_worker_on_line(w, step, &o, &err);
+		rc = do_on_line(w, &o, &err);
 	} else {
 		do
 			rc = on_local(w, &o, &err);

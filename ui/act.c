@@ -77,8 +77,6 @@ static bool may(struct ui_app *app, unsigned cap)
 		return true;
 	if (app->is_file)
 		ui_say(app, _("This file is opened for reading only."));
-	else if (cap == BZ_CAP_MOVE)
-		ui_say(app, _("Messages of this account cannot be moved yet; U and F mark them."));
 	else
 		ui_say(app, _("Messages of this account cannot be marked."));
 	return false;
@@ -194,12 +192,27 @@ void ui_act_file(struct ui_app *app, const struct bz_folder *folder, bool copy)
 	g_array_unref(targets);
 }
 
+/* A server's account that has none gets one: the worker makes it under this name. */
+static const struct bz_folder *to_be_made(const struct ui_app *app, enum bz_folder_role role)
+{
+	static char names[][8] = {"Archive", "Trash"};
+	static const struct bz_folder made[] = {
+		{.name = names[0], .title = names[0], .role = BZ_ROLE_ARCHIVE, .selectable = true},
+		{.name = names[1], .title = names[1], .role = BZ_ROLE_TRASH, .selectable = true}};
+
+	if ((app->index.account->caps & BZ_CAP_LIVE) == 0)
+		return NULL;
+	return role == BZ_ROLE_ARCHIVE ? &made[0] : role == BZ_ROLE_TRASH ? &made[1] : NULL;
+}
+
 void ui_act_file_role(struct ui_app *app, enum bz_folder_role role)
 {
 	const struct bz_folder *f = ui_app_role(app->index.account, role);
 
 	if (!may(app, BZ_CAP_MOVE))
 		return;
+	if (f == NULL)
+		f = to_be_made(app, role);
 	if (f != NULL)
 		ui_act_file(app, f, false);
 	else

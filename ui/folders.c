@@ -136,8 +136,7 @@ static void file_into(struct ui_app *app, const char *name, bool copy)
 static bool may_name(struct ui_app *app, const char *name)
 {
 	if ((app->index.account->caps & BZ_CAP_FOLDERS) == 0)
-		ui_say(app, app->is_file ? _("A file has no folders.")
-					 : _("Folders of this account cannot be changed yet."));
+		ui_say(app, _("A file has no folders."));
 	else if (name == NULL)
 		ui_say(app, _("Type the folder's name, too."));
 	else
@@ -145,15 +144,21 @@ static bool may_name(struct ui_app *app, const char *name)
 	return false;
 }
 
-static const struct bz_folder *titled(const struct ui_account *a, const char *title)
+/* By its new title, or by the id that a server's folder keeps: all may lie below another one there.
+ */
+static const struct bz_folder *titled(const struct ui_account *a, const char *title, uint32_t id)
 {
+	const struct bz_folder *same = NULL;
+
 	for (guint i = 0; a->folders != NULL && i < a->folders->len; i++) {
 		const struct bz_folder *f = g_ptr_array_index(a->folders, i);
 
 		if (strcmp(f->title, title) == 0)
 			return f;
+		if (f->id == id)
+			same = f;
 	}
-	return NULL;
+	return same;
 }
 
 static void created(struct ui_app *app, struct ui_act *act, struct bz_event *event)
@@ -185,7 +190,7 @@ static void renamed(struct ui_app *app, struct ui_act *act, struct bz_event *eve
 	if (event->err.kind != BZ_ERR_NONE)
 		return;
 	ui_app_load_folders(act->account);
-	f = titled(act->account, act->title);
+	f = titled(act->account, act->title, act->folder_id);
 	if (f != NULL) {
 		bz_undo_renamed(app->undo, act->account->number, &before, f);
 		if (app->index.account == act->account &&

@@ -1,9 +1,11 @@
 /* One operation on the mail of the first account of $HOME's buzonrc, as its worker does it, without
- *a screen and without a server: what kills and full disks are tried on.
+ * a screen: what kills and full disks are tried on, and what IMAP servers are asked for.
  *
  *	drive look				the rows of all folders are brought up to date
  *	drive flags FOLDER N ADD REMOVE		of the first N messages (0: all); numbers of bz_flag
- *	drive move|copy FOLDER N TARGET
+ *	drive move|copy FOLDER N TARGET		prints a line a message: its UID before and after
+ *	drive undo|redo FOLDER N TARGET		moved, taken back (and done again); prints each
+ *	drive undo-copy FOLDER N TARGET
  *	drive expunge FOLDER N
  *	drive create TITLE
  *	drive rename FOLDER TITLE
@@ -11,11 +13,15 @@
  *	drive compact FOLDER
  *	drive import PATH TITLE
  *
+ * In the environment: DRIVE_PAUSE: once the messages are chosen it prints "paused" and waits for a
+ * line; DRIVE_STALE: they are named under another UIDVALIDITY.
+ *
  * Ends as buzon does: a sentence and an exit code; 64 where the backend cannot do that. */
 #include "net/backends.h"
 #include "src/cli_private.h"
 #include "src/lang.h"
 #include "src/paths.h"
+#include "src/undo.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,18 +103,47 @@ static int unsupported(struct bz_err *err)
 	return bz_err_set(err, BZ_ERR_UNSUPPORTED, BZ_CODE_NONE, "not possible here");
 }
 
+/* IMAP: the folders, and all rows of the one that is to be worked on. */
+static int look_live(struct drive *d, const char *folder, struct bz_err *err)
+{
+	bool more = true;
+
+	if (folder == NULL)
+		return d->ops->list_folders(d->backend, &d->job, err);
+	if (d->ops->refresh(d->backend, &d->job, folder, (struct bz_window){0, 20}, err) != 0)
+		return -1;
+	while (more)
+		if (d->ops->background(d->backend, &d->job, &more, err) != 0)
+			return -1;
+	return 0;
+}
+
 static int look(struct drive *d, char **args, struct bz_err *err)
 {
 	bool more = true;
 
 	(void)args;
+	if (d->ops->look == NULL)
+		return look_live(d, NULL, err);
 	while (more)
 		if (d->ops->look(d->backend, &d->job, &more, err) != 0)
 			return -1;
 	return 0;
 }
 
-/* The first n messages of a folder, oldest first. */
+static bool is_marked(struct drive *d, const struct bz_msgref *ref)
+{
+	struct bz_summary row;
+	bool marked;
+
+	if (bz_store_by_uid(d->store, ref->folder, ref->uid, &row, NULL) != 0)
+		return false;
+	marked = (row.flags & BZ_FLAG_DELETED) != 0;
+	bz_summary_clear(&row);
+	return marked;
+}
+
+/* The first n messages of a folder, oldest first; IMAP: that are not marked as deleted. */
 static int choose(struct drive *d, const char *name, guint n, GArray *refs, struct bz_err *err)
 {
 	GArray *uids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
@@ -117,10 +152,13 @@ static int choose(struct drive *d, const char *name, guint n, GArray *refs, stru
 
 	if (rc == 0)
 		rc = bz_store_uids(d->store, folder.id, 0, UINT32_MAX, uids, err);
-	for (guint i = 0; rc == 0 && i < uids->len && (n == 0 || i < n); i++) {
+	for (guint i = 0; rc == 0 && i < uids->len && (n == 0 || refs->len < n); i++) {
 		struct bz_msgref ref = {
 			folder.id, folder.uidvalidity, g_array_index(uids, uint32_t, i)};
 
+		if (d->ops->look == NULL && is_marked(d, &ref))
+			continue;
+		ref.uidvalidity += g_getenv("DRIVE_STALE") != NULL; /* made before it changed */
 		g_array_append_val(refs, ref);
 	}
 	if (rc == 0)
@@ -133,11 +171,25 @@ static int choose(struct drive *d, const char *name, guint n, GArray *refs, stru
 typedef int act(
 	struct drive *d, const struct bz_msgref *refs, size_t n, char **args, struct bz_err *err);
 
+/* Another program does something, then a line comes. */
+static int pause_if_told(struct bz_err *err)
+{
+	if (g_getenv("DRIVE_PAUSE") == NULL)
+		return 0;
+	puts("paused");
+	(void)fflush(stdout);
+	return getchar() != EOF ? 0 : bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_NONE, "left alone");
+}
+
 static int on_chosen(struct drive *d, char **args, act *f, struct bz_err *err)
 {
 	GArray *refs = g_array_new(FALSE, FALSE, sizeof(struct bz_msgref));
-	int rc = choose(d, args[0], (guint)atoi(args[1]), refs, err);
+	int rc = d->ops->look == NULL ? look_live(d, args[0], err) : 0;
 
+	if (rc == 0)
+		rc = choose(d, args[0], (guint)atoi(args[1]), refs, err);
+	if (rc == 0)
+		rc = pause_if_told(err);
 	if (rc == 0 && refs->len == 0 && noted)
 		rc = bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_NONE, "nothing is known of %s", args[0]);
 	else if (rc == 0 && refs->len > 0)
@@ -158,26 +210,119 @@ static int flags(struct drive *d, char **args, struct bz_err *err)
 	return on_chosen(d, args, flags_of, err);
 }
 
-static int move_these(
+static void print_moved(const GArray *moved)
+{
+	for (guint i = 0; i < moved->len; i++) {
+		const struct bz_moved *m = &g_array_index(moved, struct bz_moved, i);
+
+		printf("%u %u\n", m->from.uid, m->to.uid);
+	}
+}
+
+/* One move or copy; what it tells is appended to moved. */
+static int file(struct drive *d, const GArray *refs, const char *target, bool copy, GArray *moved,
+	struct bz_err *err)
+{
+	int rc = d->ops->move(d->backend, &d->job, (const struct bz_msgref *)(void *)refs->data,
+		refs->len, target, copy, moved, err);
+
+	print_moved(moved);
+	return rc;
+}
+
+/* What `u` and Ctrl-R do. */
+static int take_back(struct drive *d, struct bz_undo *undo, bool redo, struct bz_err *err)
+{
+	GArray *moved = g_array_new(FALSE, FALSE, sizeof(struct bz_moved));
+	struct bz_undo_task task;
+	int rc = 0;
+
+	if (!bz_undo_next(undo, redo, &task)) {
+		g_array_unref(moved);
+		return bz_err_set(err, BZ_ERR_STALE, BZ_CODE_NOT_FOUND, "nothing to undo");
+	}
+	if (task.verb == BZ_UNDO_DO_EXPUNGE)
+		rc = d->ops->expunge(d->backend, &d->job,
+			(const struct bz_msgref *)(void *)task.refs->data, task.refs->len, err);
+	else
+		rc = file(d, task.refs, task.folder, task.verb == BZ_UNDO_DO_COPY, moved, err);
+	if (rc == 0)
+		bz_undo_done(undo, redo, (const struct bz_moved *)(void *)moved->data, moved->len);
+	g_array_unref(task.refs);
+	g_array_unref(moved);
+	return rc;
+}
+
+struct filing {
+	const char *source;
+	bool copy;
+	int back; /* how often it is taken back or done again */
+};
+
+static int file_these(struct drive *d, const struct filing *f, const struct bz_msgref *refs,
+	size_t n, const char *target, struct bz_err *err)
+{
+	GArray *moved = g_array_new(FALSE, FALSE, sizeof(struct bz_moved));
+	GArray *all = g_array_new(FALSE, FALSE, sizeof(struct bz_msgref));
+	struct bz_undo *undo = bz_undo_new();
+	int rc;
+
+	g_array_append_vals(all, refs, (guint)n);
+	rc = file(d, all, target, f->copy, moved, err);
+	if (moved->len > 0) {
+		struct bz_undo_act did = {.kind = f->copy ? BZ_UNDO_COPY : BZ_UNDO_MOVE,
+			.source = f->source,
+			.target = target,
+			.refs = (const struct bz_moved *)(void *)moved->data,
+			.n = moved->len};
+
+		bz_undo_push(undo, &did);
+	}
+	for (int i = 0; i < f->back && rc == 0; i++)
+		rc = take_back(d, undo, i % 2 == 1, err);
+	bz_undo_free(undo);
+	g_array_unref(all);
+	g_array_unref(moved);
+	return rc;
+}
+
+static struct filing filing;
+
+static int these(
 	struct drive *d, const struct bz_msgref *refs, size_t n, char **args, struct bz_err *err)
 {
-	return d->ops->move(d->backend, &d->job, refs, n, args[0], false, NULL, err);
+	return file_these(d, &filing, refs, n, args[0], err);
+}
+
+static int file_chosen(struct drive *d, char **args, bool copy, int back, struct bz_err *err)
+{
+	filing = (struct filing){args[0], copy, back};
+	return d->ops->move != NULL ? on_chosen(d, args, these, err) : unsupported(err);
 }
 
 static int move(struct drive *d, char **args, struct bz_err *err)
 {
-	return d->ops->move != NULL ? on_chosen(d, args, move_these, err) : unsupported(err);
-}
-
-static int copy_these(
-	struct drive *d, const struct bz_msgref *refs, size_t n, char **args, struct bz_err *err)
-{
-	return d->ops->move(d->backend, &d->job, refs, n, args[0], true, NULL, err);
+	return file_chosen(d, args, false, 0, err);
 }
 
 static int copy(struct drive *d, char **args, struct bz_err *err)
 {
-	return d->ops->move != NULL ? on_chosen(d, args, copy_these, err) : unsupported(err);
+	return file_chosen(d, args, true, 0, err);
+}
+
+static int undo(struct drive *d, char **args, struct bz_err *err)
+{
+	return file_chosen(d, args, false, 1, err);
+}
+
+static int redo(struct drive *d, char **args, struct bz_err *err)
+{
+	return file_chosen(d, args, false, 2, err);
+}
+
+static int undo_copy(struct drive *d, char **args, struct bz_err *err)
+{
+	return file_chosen(d, args, true, 1, err);
 }
 
 static int expunge_these(
@@ -246,6 +391,9 @@ static const struct verb {
 	{"flags", 4, flags},
 	{"move", 3, move},
 	{"copy", 3, copy},
+	{"undo", 3, undo},
+	{"redo", 3, redo},
+	{"undo-copy", 3, undo_copy},
 	{"expunge", 2, expunge},
 	{"create", 1, create},
 	{"rename", 2, rename_one},
@@ -274,10 +422,15 @@ static int open_store(struct drive *d, const struct bz_account *account, struct 
 static int run(
 	const struct bz_account *account, const struct verb *verb, char **args, struct bz_err *err)
 {
-	struct drive d = {.ops = &bz_pop_backend};
+	bool live = account->protocol == BZ_PROTOCOL_IMAP;
+	struct drive d = {.ops = live ? &bz_imap_backend : &bz_pop_backend};
+	struct bz_cert cert = {0};
 	int rc;
 
-	d.job = (struct bz_job){.cancel = g_cancellable_new(), .report = &report};
+	d.job = (struct bz_job){.cancel = g_cancellable_new(),
+		.report = &report,
+		.password = account->password,
+		.cert = &cert};
 	rc = open_store(&d, account, err);
 	if (rc == 0)
 		rc = look(&d, NULL, err);

@@ -1,9 +1,11 @@
 /* What an IMAP server may send: through the cutter, libetpan's parser and what we make of it. */
 #include "net/guard.h"
 #include "net/imap_box.h"
+#include "net/imap_uidset.h"
 #include "src/mime.h"
 #include "tests/fuzz/fuzz.h"
 
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -57,14 +59,29 @@ static void look_at_fetch(const struct mailimap_msg_att *att)
 	bz_message_unref(message);
 }
 
+/* The places are within what was asked for, or none is told. */
+static void look_at_copyuid(const char *code)
+{
+	static const uint32_t asked[] = {1, 2, 3, 7, 4294967295};
+	uint32_t to[G_N_ELEMENTS(asked)] = {0};
+	struct imap_copied copied = {.asked = asked, .n = G_N_ELEMENTS(asked), .to = to};
+
+	imap_copied_note(&copied, code);
+	for (size_t i = 0; i < G_N_ELEMENTS(asked); i++)
+		if (to[i] != 0 && (copied.odd || copied.uidvalidity == 0))
+			abort();
+}
+
 static void look_at(const struct imap_resp *r)
 {
 	if (r->fetch != NULL)
 		look_at_fetch(r->fetch);
 	if (r->list != NULL)
 		g_free(imap_title(r->list->mb_name, r->list->mb_delimiter));
-	if (r->code != NULL)
+	if (r->code != NULL) {
 		(void)imap_code_number(r->code, "UIDVALIDITY");
+		look_at_copyuid(r->code);
+	}
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)

@@ -1,4 +1,5 @@
-/* Filing, deleting, undo, and what becomes of the server's copies: a POP account on a real Dovecot.
+/* Filing, deleting, undo, and what becomes of the server's copies: a POP account on a real Dovecot;
+ * and filing on the server: an IMAP account there.
  */
 #include "tests/tui/server.h"
 #include "tests/tui/term.h"
@@ -332,6 +333,137 @@ static void the_smallest_window_asks_and_undoes_in_spanish(void **state)
 	leave(t);
 }
 
+/* --- on the server ---------------------------------------------------------------------------- */
+
+static void begin_imap(struct fixture *f)
+{
+	g_autofree char *rc = NULL;
+
+	f->s = server_start(folders, "good");
+	assert_non_null(f->s);
+	rc = g_strdup_printf("[account \"Casa\"]\nprotocol = imap\nserver = localhost:%d\n"
+			     "user = ana\npassword = secret\ntls-ca-file = %s\n"
+			     "address = ana@example.org\n",
+		f->s->imaps, f->s->ca_file);
+	f->home = term_home(rc);
+}
+
+/* Messages in a Maildir of the server's; folder: below ana's home there. */
+static int on_server(const struct fixture *f, const char *folder)
+{
+	static const char *const parts[] = {"cur", "new"};
+	int n = 0;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++) {
+		g_autofree char *path =
+			g_build_filename(f->s->home, "users", "ana", folder, parts[i], NULL);
+		GDir *dir = g_dir_open(path, 0, NULL);
+
+		while (dir != NULL && g_dir_read_name(dir) != NULL)
+			n++;
+		if (dir != NULL)
+			g_dir_close(dir);
+	}
+	return n;
+}
+
+static void what_is_deleted_on_the_server_comes_back(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t;
+
+	begin_imap(f);
+	t = start(f, 24, 80, NULL);
+	term_wait(t, "1 unread of 12");
+	term_type(t, "j\033[3~"); /* the delete key */
+	term_wait(t, "Moved 1 message to Trash.  u undo");
+	term_wait_gone(t, "letter 11");
+	term_wait(t, "1 unread of 11");
+	term_wait_cursor(t, 2); /* on letter 10 */
+	assert_int_equal(on_server(f, "inbox"), 11);
+	assert_int_equal(on_server(f, "mail/Trash"), 1);
+	term_type(t, "u");
+	term_wait(t, "letter 11");
+	term_wait(t, "1 unread of 12");
+	assert_int_equal(on_server(f, "inbox"), 12);
+	assert_int_equal(on_server(f, "mail/Trash"), 0);
+	term_type(t, "\022"); /* Ctrl-R */
+	term_wait_gone(t, "letter 11");
+	term_wait(t, "1 unread of 11");
+	term_type(t, "dd"); /* faster than the answers */
+	term_wait(t, "0 unread of 9");
+	term_type(t, "uuu");
+	term_wait(t, "1 unread of 12");
+	term_wait(t, "letter 11");
+	term_wait(t, "letter 10");
+	assert_int_equal(on_server(f, "inbox"), 12);
+	term_type(t, "u");
+	term_wait(t, "Nothing to undo.");
+	leave(t);
+	t = start(f, 24, 80, NULL);
+	term_wait(t, "1 unread of 12");
+	leave(t);
+}
+
+static void the_servers_trash_is_emptied(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t;
+
+	begin_imap(f);
+	t = start(f, 24, 80, NULL);
+	term_wait(t, "1 unread of 12");
+	term_type(t, "Dy");
+	term_wait(t, "Deleted 1 message for ever.");
+	term_wait(t, "1 unread of 11");
+	term_type(t, "ddd");
+	term_wait(t, "0 unread of 8");
+	term_type(t, ":empty-trash\r"); /* never looked at */
+	term_wait(t, "Delete the 3 messages in Trash for ever? y/n");
+	term_type(t, "y");
+	term_wait(t, "Trash is empty.");
+	assert_int_equal(on_server(f, "mail/Trash"), 0);
+	assert_int_equal(on_server(f, "inbox"), 8);
+	term_type(t, "gt");
+	term_wait(t, "No messages here.");
+	leave(t);
+}
+
+static void folders_of_the_server_are_made_renamed_and_deleted(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t;
+
+	begin_imap(f);
+	t = start(f, 24, 100, NULL);
+	term_wait(t, "1 unread of 12");
+	term_type(t, ":create-folder A\303\261o nuevo\r");
+	term_wait(t, "The folder A\303\261o nuevo is there.");
+	term_wait(t, "   A\303\261o nuevo"); /* in the sidebar */
+	term_type(t, "sano\r");
+	term_wait(t, "Moved 1 message to A\303\261o nuevo.  u undo");
+	term_wait_gone(t, "letter 12");
+	term_type(t, "Cano\r");
+	term_wait(t, "Copied 1 message to A\303\261o nuevo.  u undo");
+	term_type(t, "cano\r");
+	term_wait(t, "0 unread of 2");
+	term_type(t, ":rename-folder Viejo\r");
+	term_wait(t, "The folder is called Viejo now.");
+	term_wait(t, "Casa > Viejo");
+	term_wait(t, "0 unread of 2");
+	term_type(t, "u"); /* the copy */
+	term_wait(t, "0 unread of 1");
+	term_type(t, "u");
+	term_wait(t, "No messages here.");
+	assert_int_equal(on_server(f, "inbox"), 12);
+	term_type(t, ":delete-folder\ry");
+	term_wait(t, "The folder Viejo is gone.");
+	term_wait(t, "Casa > Inbox");
+	term_wait_gone(t, "   Viejo");
+	term_wait(t, "1 unread of 12");
+	leave(t);
+}
+
 /* --- files ------------------------------------------------------------------------------------ */
 
 static void names_of_files_are_completed(void **state)
@@ -376,6 +508,11 @@ int main(void)
 			marks_are_undone_and_the_reader_goes_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			the_smallest_window_asks_and_undoes_in_spanish, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			what_is_deleted_on_the_server_comes_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_servers_trash_is_emptied, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			folders_of_the_server_are_made_renamed_and_deleted, setup, teardown),
 		cmocka_unit_test_setup_teardown(names_of_files_are_completed, setup, teardown),
 	};
 

@@ -1,0 +1,657 @@
+/* Messages into another folder of the server, and for ever out of theirs: MOVE (RFC 6851), else
+ * COPY and then, once that said OK, \Deleted and UID EXPUNGE (RFC 4315). EXPUNGE alone is never
+ * sent: it would take what others have marked. */
+#include "net/imap_move.h"
+#include "src/lang.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- commands --------------------------------------------------------------------------------- */
+
+/* Some servers tell before the login alone, and less. */
+static int know_caps(struct imap_call *call, unsigned wanted)
+{
+	static const struct imap_on on = {.end = imap_on_end};
+	struct imap_result result;
+
+	if ((imap_caps(call->b->conn) & wanted) == wanted)
+		return 0;
+	if (imap_submit(call->b->conn, &on, &result, NULL, call->err, "CAPABILITY") != 0)
+		return -1;
+	return imap_go(call->b, call->job, NULL, call->err);
+}
+
+/* Mark as deleted, and remove where one may name what to remove; *marked: one may not. Both in one
+ * flight: what the second would take of the set although the first failed is to go as well. */
+static int erase(struct imap_call *call, const uint32_t *uids, size_t n, bool *marked)
+{
+	static const struct imap_on on = {.end = imap_on_end};
+	struct bz_backend *b = call->b;
+	struct imap_result store = {.end = IMAP_OK}, expunge = {.end = IMAP_OK};
+	GString *set;
+	int rc;
+
+	if (know_caps(call, IMAP_CAP_UIDPLUS) != 0)
+		return -1;
+	set = g_string_new(NULL);
+	(void)imap_uidset_add(set, uids, n);
+	*marked = (imap_caps(b->conn) & IMAP_CAP_UIDPLUS) == 0;
+	rc = imap_submit(b->conn, &on, &store, NULL, call->err,
+		"UID STORE %s +FLAGS.SILENT (\\Deleted)", set->str);
+	if (rc == 0 && !*marked)
+		rc = imap_submit(
+			b->conn, &on, &expunge, NULL, call->err, "UID EXPUNGE %s", set->str);
+	g_string_free(set, TRUE);
+	if (rc == 0)
+		rc = imap_go(b, call->job, NULL, call->err);
+	if (rc != 0)
+		return -1;
+	if (imap_check(&store, NULL, "") != 0)
+		return imap_refused(
+			&store, call->err, _("The server did not delete the messages."));
+	if (expunge.end != IMAP_OK)
+		return imap_refused(&expunge, call->err,
+			_("The server marked the messages as deleted, but did not remove them."));
+	return 0;
+}
+
+/* UIDNEXT of the target: what arrives there is looked for from it on. A server that does not tell
+ * is taken as it is. */
+static void on_status(void *me, const struct imap_resp *r)
+{
+	struct imap_moving *m = me;
+
+	if (r->kind != IMAP_STATUS || r->status->st_info_list == NULL)
+		return;
+	for (clistiter *c = clist_begin(r->status->st_info_list); c != NULL; c = clist_next(c)) {
+		const struct mailimap_status_info *info = clist_content(c);
+
+		if (info->st_att == MAILIMAP_STATUS_ATT_UIDNEXT)
+			m->uidnext = info->st_value;
+		else if (info->st_att == MAILIMAP_STATUS_ATT_UIDVALIDITY)
+			m->to.uidvalidity = info->st_value;
+	}
+}
+
+static int ask_uidnext(struct imap_moving *m)
+{
+	static const struct imap_on on = {.untagged = on_status};
+	struct bz_backend *b = m->call.b;
+
+	m->uidnext = 0;
+	if (imap_submit(b->conn, &on, m, NULL, m->call.err, "STATUS %m (UIDNEXT UIDVALIDITY)",
+		    m->to.name) != 0)
+		return -1;
+	return imap_go(b, m->call.job, NULL, m->call.err);
+}
+
+struct copying {
+	struct imap_result result;
+	struct imap_copied copied;
+};
+
+static void on_copied(void *me, const struct imap_resp *r)
+{
+	if (r->kind == IMAP_STATE && strcmp(r->word, "OK") == 0)
+		imap_copied_note(&((struct copying *)me)->copied, r->code);
+}
+
+static void on_copy_end(void *me, enum imap_end end, const char *code, const char *text)
+{
+	struct copying *c = me;
+
+	imap_on_end(&c->result, end, code, text);
+	if (end == IMAP_OK)
+		imap_copied_note(&c->copied, code);
+}
+
+/* MOVE or COPY: 0 answered, -1 the line failed. */
+static int send_copy(struct imap_moving *m, struct copying *c)
+{
+	static const struct imap_on on = {.untagged = on_copied, .end = on_copy_end};
+	struct bz_backend *b = m->call.b;
+	GString *set = g_string_new(NULL);
+	int rc;
+
+	memset(m->places, 0, sizeof m->places);
+	*c = (struct copying){.copied = {.asked = m->uids, .n = m->n, .to = m->places}};
+	(void)imap_uidset_add(set, m->uids, m->n);
+	rc = imap_submit(b->conn, &on, c, NULL, m->call.err, "UID %s %s %m",
+		m->by_move ? "MOVE" : "COPY", set->str, m->to.name);
+	g_string_free(set, TRUE);
+	return rc == 0 ? imap_go(b, m->call.job, NULL, m->call.err) : -1;
+}
+
+/* --- to the target ---------------------------------------------------------------------------- */
+
+static int refuse(const struct imap_moving *m, const struct imap_result *result)
+{
+	if (g_ascii_strcasecmp(result->code, "EXPUNGEISSUED") == 0)
+		return bz_err_set(m->call.err, BZ_ERR_STALE, BZ_CODE_NOT_FOUND,
+			_("This message is no longer there."));
+	return imap_refused(result, m->call.err,
+		m->copy ? _("The server did not copy the messages.")
+			: _("The server did not move the messages; they are where they were."));
+}
+
+static bool is_of_request(const struct bz_err *err)
+{
+	return err->kind == BZ_ERR_REFUSED || err->kind == BZ_ERR_STALE;
+}
+
+/* The answer was OK: who arrived, and where. That the latter is not found out fails nothing. */
+static void take_places(struct imap_moving *m, const struct imap_copied *copied)
+{
+	bool any = true;
+
+	m->left = m->by_move;
+	m->uidvalidity = copied->uidvalidity;
+	if (m->uidvalidity == 0 && m->uidnext > 0 && imap_find_places(m, &any) != 0) {
+		any = true;
+		if (!is_of_request(m->call.err))
+			imap_disconnect(m->call.b);
+	}
+	for (size_t i = 0; i < m->n; i++)
+		m->riders[i].fate = !any || (copied->uidvalidity != 0 && m->places[i] == 0)
+					    ? IMAP_VANISHED
+					    : IMAP_ARRIVED;
+}
+
+static bool may_make(const struct imap_moving *m, const struct imap_result *result)
+{
+	return result->end == IMAP_NO && g_ascii_strcasecmp(result->code, "TRYCREATE") == 0 &&
+	       (m->to.role == BZ_ROLE_TRASH || m->to.role == BZ_ROLE_ARCHIVE);
+}
+
+static int carry(struct imap_moving *m)
+{
+	struct copying c;
+
+	m->by_move = !m->copy && (imap_caps(m->call.b->conn) & IMAP_CAP_MOVE) != 0;
+	if (send_copy(m, &c) != 0)
+		return imap_look_after_cut(m);
+	if (may_make(m, &c.result)) {
+		if (imap_make_again(m->call.b, m->call.job, &m->to, m->call.err) != 0)
+			return -1;
+		m->uidnext = 1;
+		m->to.uidvalidity = 0;
+		if (send_copy(m, &c) != 0)
+			return imap_look_after_cut(m);
+	}
+	if (c.result.end != IMAP_OK)
+		return refuse(m, &c.result);
+	take_places(m, &c.copied);
+	return 0;
+}
+
+/* --- out of the source ------------------------------------------------------------------------ */
+
+static int enter_source(struct imap_moving *m, bool write)
+{
+	struct bz_msgref ref = {m->from.id, m->from.uidvalidity, m->uids[0]};
+
+	if (imap_enter(m->call.b, m->call.job, &ref, write, m->call.err) != 0)
+		return -1;
+	if (write && !m->call.b->box.writable)
+		return bz_err_set(m->call.err, BZ_ERR_REFUSED, BZ_CODE_READ_ONLY,
+			_("The server lets this folder be read only."));
+	return 0;
+}
+
+static bool is_of_line(const struct bz_err *err)
+{
+	return err->kind == BZ_ERR_NET || err->kind == BZ_ERR_TIMEOUT;
+}
+
+/* What may be repeated: once more where the line was lost. */
+static int erase_surely(struct imap_moving *m, const uint32_t *uids, size_t n)
+{
+	int rc = enter_source(m, true);
+
+	if (rc == 0)
+		rc = erase(&m->call, uids, n, &m->marked);
+	if (rc == 0 || !is_of_line(m->call.err))
+		return rc;
+	imap_disconnect(m->call.b);
+	rc = enter_source(m, true);
+	return rc == 0 ? erase(&m->call, uids, n, &m->marked) : -1;
+}
+
+static int is_in_both(struct imap_moving *m)
+{
+	struct bz_err *err = m->call.err;
+
+	(void)snprintf(err->text, sizeof err->text,
+		_("The messages are in %s, but could not be removed from %s: they are in both."),
+		m->to.title, m->from.title);
+	if (err->kind == BZ_ERR_CANCELLED) /* nothing is said of those */
+		m->call.job->report->note(m->call.job->report->me, err->text);
+	return -1;
+}
+
+static int leave_source(struct imap_moving *m)
+{
+	uint32_t uids[IMAP_SET_UIDS];
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->n; i++)
+		if (m->riders[i].fate == IMAP_ARRIVED)
+			uids[n++] = m->uids[i];
+	if (n == 0 || erase_surely(m, uids, n) == 0) {
+		m->left = true;
+		return 0;
+	}
+	return is_in_both(m);
+}
+
+/* --- what the store and the caller learn ------------------------------------------------------ */
+
+static void tell_places(const struct imap_moving *m)
+{
+	unsigned lost = 0;
+
+	for (size_t i = 0; i < m->n; i++) {
+		struct bz_moved moved = {{m->from.id, m->from.uidvalidity, m->uids[i]},
+			{m->to.id, m->uidvalidity, m->places[i]}};
+
+		if (m->riders[i].fate != IMAP_ARRIVED)
+			continue;
+		if (m->places[i] == 0)
+			lost++;
+		else if (m->moved != NULL)
+			g_array_append_val(m->moved, moved);
+	}
+	if (lost > 0) {
+		g_autofree char *text = g_strdup_printf(
+			ngettext("%u message is in %s; where there the server does not say, so u "
+				 "cannot undo it.",
+				"%u messages are in %s; where there the server does not say, so u "
+				"cannot undo it.",
+				lost),
+			lost, m->to.title);
+
+		m->call.job->report->note(m->call.job->report->me, text);
+	}
+}
+
+/* The target's numbers, where it is not selected itself. Its rows come when it is looked at. */
+static int count_arrivals(const struct imap_moving *m)
+{
+	struct bz_backend *b = m->call.b;
+	struct bz_folder folder;
+	int rc;
+
+	if (b->box.name != NULL && b->box.folder == m->to.id)
+		return 0;
+	rc = bz_store_folder_by_id(b->store, m->to.id, &folder, m->call.err);
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
+	for (size_t i = 0; i < m->n; i++) {
+		if (m->riders[i].fate != IMAP_ARRIVED)
+			continue;
+		folder.exists++;
+		folder.unseen += (m->riders[i].row.flags & BZ_FLAG_SEEN) == 0;
+	}
+	rc = bz_store_folder_put(b->store, &folder, m->call.err);
+	bz_folder_clear(&folder);
+	return rc;
+}
+
+/* Rows of messages that left their folder, or are marked in it. */
+struct leaving {
+	struct imap_call *call;
+	struct bz_folder *folder;
+	bool marked;
+	GArray *ids;
+	uint32_t unseen;
+};
+
+static int drop_row(struct leaving *l, uint32_t uid)
+{
+	struct bz_store *store = l->call->b->store;
+	struct bz_summary row;
+	int known = bz_store_by_uid(store, l->folder->id, uid, &row, l->call->err);
+	unsigned flags;
+
+	if (known != 0)
+		return known < 0 ? -1 : 0;
+	g_array_append_val(l->ids, row.row);
+	l->unseen += (row.flags & BZ_FLAG_SEEN) == 0;
+	flags = row.flags | BZ_FLAG_DELETED;
+	bz_summary_clear(&row);
+	return l->marked ? bz_store_set_flags(store, l->folder->id, uid, flags, l->call->err)
+			 : bz_store_remove(store, l->folder->id, uid, l->call->err);
+}
+
+/* The server told by EXPUNGE how many are left. */
+static int put_folder(struct leaving *l)
+{
+	const struct imap_box *box = &l->call->b->box;
+	bool selected = box->name != NULL && box->folder == l->folder->id;
+
+	if (l->marked)
+		return 0;
+	if (selected)
+		l->folder->exists = box->exists;
+	else
+		l->folder->exists -= MIN(l->folder->exists, l->ids->len);
+	l->folder->unseen -= MIN(l->folder->unseen, l->unseen);
+	return bz_store_folder_put(l->call->b->store, l->folder, l->call->err);
+}
+
+/* Those that are only marked stay in the list, and show it. */
+static void tell_dropped(struct leaving *l)
+{
+	const struct bz_report *report = l->call->job->report;
+	struct bz_change *change = g_new0(struct bz_change, 1);
+
+	*change = (struct bz_change){
+		l->folder->id, BZ_CHANGE_GONE, l->folder->exists, l->folder->unseen, l->ids};
+	if (l->marked) {
+		change->kind = BZ_CHANGE_REBUILD;
+		g_clear_pointer(&change->ids, g_array_unref);
+	}
+	report->rows(report->me, change);
+	report->folders(report->me);
+}
+
+/* uids: those that left the folder, or are marked in it. */
+static int drop_rows(
+	struct imap_call *call, uint32_t folder_id, const uint32_t *uids, size_t n, bool marked)
+{
+	struct bz_folder folder;
+	struct leaving l = {.call = call, .folder = &folder, .marked = marked};
+	int rc = bz_store_folder_by_id(call->b->store, folder_id, &folder, call->err);
+
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
+	l.ids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+	rc = bz_store_begin(call->b->store, call->err);
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = drop_row(&l, uids[i]);
+	if (rc == 0)
+		rc = put_folder(&l);
+	if (rc == 0)
+		rc = bz_store_commit(call->b->store, call->err);
+	if (rc == 0) {
+		tell_dropped(&l);
+	} else {
+		bz_store_rollback(call->b->store);
+		g_array_unref(l.ids);
+	}
+	bz_folder_clear(&folder);
+	return rc;
+}
+
+static int settle(struct imap_moving *m)
+{
+	uint32_t uids[IMAP_SET_UIDS];
+	size_t n = 0;
+
+	if (m->copy || m->left)
+		tell_places(m);
+	if (count_arrivals(m) != 0)
+		return -1;
+	for (size_t i = 0; i < m->n; i++)
+		if (m->riders[i].fate == IMAP_VANISHED ||
+			(m->riders[i].fate == IMAP_ARRIVED && m->left && !m->copy))
+			uids[n++] = m->uids[i];
+	if (n > 0)
+		return drop_rows(&m->call, m->from.id, uids, n, m->marked);
+	m->call.job->report->folders(m->call.job->report->me);
+	return 0;
+}
+
+/* --- as many as one command takes ------------------------------------------------------------- */
+
+static size_t count(const struct imap_moving *m, enum imap_fate fate)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->n; i++)
+		n += m->riders[i].fate == fate;
+	return n;
+}
+
+static int conclude(const struct imap_moving *m)
+{
+	size_t waits = count(m, IMAP_WAITS);
+
+	if (waits > 0)
+		return bz_err_set(m->call.err, BZ_ERR_REFUSED, BZ_CODE_NONE,
+			ngettext("The line broke; %u message did not go to %s and is where it was.",
+				"The line broke; %u messages did not go to %s and are where they "
+				"were.",
+				waits),
+			(unsigned)waits, m->to.title);
+	if (count(m, IMAP_VANISHED) == m->n)
+		return bz_err_set(m->call.err, BZ_ERR_STALE, BZ_CODE_NOT_FOUND,
+			_("This message is no longer there."));
+	return 0;
+}
+
+static int board(struct imap_moving *m)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		struct imap_rider *r = &m->riders[i];
+		int known;
+
+		bz_summary_clear(&r->row);
+		r->fate = IMAP_WAITS;
+		known = bz_store_by_uid(
+			m->call.b->store, m->from.id, m->uids[i], &r->row, m->call.err);
+		if (known < 0)
+			return -1;
+		r->row.uid = m->uids[i];
+	}
+	return 0;
+}
+
+static int move_some(struct imap_moving *m)
+{
+	struct bz_err failed = {0};
+
+	m->left = m->marked = false;
+	if (board(m) != 0 || enter_source(m, !m->copy) != 0 || ask_uidnext(m) != 0 || carry(m) != 0)
+		return -1;
+	if (!m->copy && !m->left && leave_source(m) != 0)
+		failed = *m->call.err;
+	if (settle(m) != 0)
+		return -1;
+	if (failed.kind == BZ_ERR_NONE)
+		return conclude(m);
+	*m->call.err = failed;
+	return -1;
+}
+
+static void say_marked(const struct imap_call *call)
+{
+	call->job->report->note(call->job->report->me,
+		_("This server removes no single messages (UIDPLUS): they stay, marked as "
+		  "deleted."));
+}
+
+/* Where messages can only be marked, those that are went before: they would be there twice. */
+static int leave_out_marked(struct imap_moving *m, uint32_t *uids, size_t *n)
+{
+	size_t kept = 0;
+
+	m->uids = uids;
+	if (m->copy)
+		return 0;
+	if (enter_source(m, true) != 0 ||
+		know_caps(&m->call, IMAP_CAP_MOVE | IMAP_CAP_UIDPLUS) != 0)
+		return -1;
+	if ((imap_caps(m->call.b->conn) & (IMAP_CAP_MOVE | IMAP_CAP_UIDPLUS)) != 0)
+		return 0;
+	for (size_t i = 0; i < *n; i++) {
+		struct bz_summary row = {0};
+		unsigned flags;
+
+		if (bz_store_by_uid(m->call.b->store, m->from.id, uids[i], &row, m->call.err) < 0)
+			return -1;
+		flags = row.flags;
+		bz_summary_clear(&row);
+		if ((flags & BZ_FLAG_DELETED) == 0)
+			uids[kept++] = uids[i];
+	}
+	*n = kept;
+	if (kept > 0)
+		return 0;
+	return bz_err_set(m->call.err, BZ_ERR_REFUSED, BZ_CODE_NONE,
+		_("They are marked as deleted already; this server cannot do more with them."));
+}
+
+static int move_all(struct imap_moving *m, const uint32_t *uids, size_t n)
+{
+	int rc = 0;
+
+	for (size_t done = 0; done < n && rc == 0; done += m->n) {
+		GString *set = g_string_new(NULL);
+
+		m->uids = uids + done;
+		m->n = imap_uidset_add(set, m->uids, n - done);
+		g_string_free(set, TRUE);
+		rc = move_some(m);
+	}
+	for (size_t i = 0; i < IMAP_SET_UIDS; i++)
+		bz_summary_clear(&m->riders[i].row);
+	return rc;
+}
+
+/* --- the ops ---------------------------------------------------------------------------------- */
+
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* UIDs of the refs, ascending, each once; NULL (STALE) where they are not all of one folder. */
+static uint32_t *uids_of(const struct bz_msgref *refs, size_t *n, struct bz_err *err)
+{
+	uint32_t *uids = g_new(uint32_t, *n);
+	size_t kept = 0;
+
+	for (size_t i = 0; i < *n; i++) {
+		uids[i] = refs[i].uid;
+		if (refs[i].folder == refs[0].folder && refs[i].uidvalidity == refs[0].uidvalidity)
+			continue;
+		g_free(uids);
+		bz_err_set(err, BZ_ERR_STALE, BZ_CODE_NOT_FOUND,
+			_("The folder changed on the server; it is listed again."));
+		return NULL;
+	}
+	qsort(uids, *n, sizeof *uids, by_number);
+	for (size_t i = 0; i < *n; i++)
+		if (kept == 0 || uids[kept - 1] != uids[i])
+			uids[kept++] = uids[i];
+	*n = kept;
+	return uids;
+}
+
+/* The target by its name; Trash and Archive are made where there is none. */
+static int find_target(struct imap_moving *m, const char *name)
+{
+	struct bz_backend *b = m->call.b;
+	int known = bz_store_folder_by_name(b->store, name, &m->to, m->call.err);
+
+	if (known == 1 && strcmp(name, "Trash") == 0)
+		known = imap_need_role(b, m->call.job, BZ_ROLE_TRASH, &m->to, m->call.err);
+	else if (known == 1 && strcmp(name, "Archive") == 0)
+		known = imap_need_role(b, m->call.job, BZ_ROLE_ARCHIVE, &m->to, m->call.err);
+	else if (known == 1)
+		return bz_err_set(m->call.err, BZ_ERR_STALE, BZ_CODE_NOT_FOUND,
+			_("There is no folder %s here."), name);
+	if (known != 0)
+		return -1;
+	if (m->to.id == m->from.id)
+		return bz_err_set(m->call.err, BZ_ERR_REFUSED, BZ_CODE_NONE,
+			_("That is the folder in which they are."));
+	return 0;
+}
+
+static int find_source(struct imap_moving *m, const struct bz_msgref *ref)
+{
+	int known = bz_store_folder_by_id(m->call.b->store, ref->folder, &m->from, m->call.err);
+
+	m->from.uidvalidity = ref->uidvalidity;
+	if (known == 1)
+		return bz_err_set(m->call.err, BZ_ERR_STALE, BZ_CODE_NOT_FOUND,
+			_("The folder changed on the server; it is listed again."));
+	return known;
+}
+
+int imap_move(struct bz_backend *b, const struct bz_job *job, const struct bz_msgref *refs,
+	size_t n, const char *target, bool copy, GArray *moved, struct bz_err *err)
+{
+	struct imap_moving *m;
+	uint32_t *uids;
+	int rc;
+
+	if (n == 0)
+		return 0;
+	uids = uids_of(refs, &n, err);
+	if (uids == NULL)
+		return -1;
+	m = g_new0(struct imap_moving, 1);
+	*m = (struct imap_moving){.call = {b, job, err, 0}, .copy = copy, .moved = moved};
+	rc = find_source(m, &refs[0]);
+	if (rc == 0)
+		rc = find_target(m, target);
+	if (rc == 0)
+		rc = leave_out_marked(m, uids, &n);
+	if (rc == 0)
+		rc = move_all(m, uids, n);
+	if (m->marked)
+		say_marked(&m->call);
+	bz_folder_clear(&m->from);
+	bz_folder_clear(&m->to);
+	g_free(m);
+	g_free(uids);
+	return rc;
+}
+
+static int expunge_some(
+	struct imap_call *call, const struct bz_msgref *ref, const uint32_t *uids, size_t n)
+{
+	bool marked;
+
+	if (imap_enter(call->b, call->job, ref, true, call->err) != 0)
+		return -1;
+	if (!call->b->box.writable)
+		return bz_err_set(call->err, BZ_ERR_REFUSED, BZ_CODE_READ_ONLY,
+			_("The server lets this folder be read only."));
+	if (erase(call, uids, n, &marked) != 0 ||
+		drop_rows(call, ref->folder, uids, n, marked) != 0)
+		return -1;
+	if (marked)
+		say_marked(call);
+	return 0;
+}
+
+int imap_expunge(struct bz_backend *b, const struct bz_job *job, const struct bz_msgref *refs,
+	size_t n, struct bz_err *err)
+{
+	struct imap_call call = {b, job, err, 0};
+	uint32_t *uids;
+	int rc = 0;
+
+	if (n == 0)
+		return 0;
+	uids = uids_of(refs, &n, err);
+	if (uids == NULL)
+		return -1;
+	for (size_t done = 0, some; done < n && rc == 0; done += some) {
+		GString *set = g_string_new(NULL);
+
+		some = imap_uidset_add(set, uids + done, n - done);
+		g_string_free(set, TRUE);
+		rc = expunge_some(&call, &refs[0], uids + done, some);
+	}
+	g_free(uids);
+	return rc;
+}

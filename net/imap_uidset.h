@@ -1,0 +1,31 @@
+/* Sets of UIDs: as a command names them, and as COPYUID tells where copies are (RFC 4315). */
+#ifndef BZ_IMAP_UIDSET_H
+#define BZ_IMAP_UIDSET_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	IMAP_SET_BYTES = 4000, /* of a set in a command */
+	IMAP_SET_UIDS = 350    /* that one command is given: these fit, whatever they are */
+};
+
+/* Append the first of n UIDs (ascending, each once), "3,7:9", as far as the set's bounds allow; how
+ * many were taken, > 0 where n is. A range names no UID that was not given. */
+size_t imap_uidset_add(GString *set, const uint32_t *uids, size_t n);
+
+/* Where copies are, as told while a command is unanswered. */
+struct imap_copied {
+	const uint32_t *asked; /* that the command named: ascending, each once; borrowed */
+	size_t n;
+	uint32_t *to;         /* out, for each: its UID in the target, or 0 */
+	uint32_t uidvalidity; /* out: the target's; 0 = nothing was told */
+	bool odd;             /* out: what was told makes no sense; to is all 0 */
+};
+/* code: a response code; any other than COPYUID is passed over. Strict: no more than was asked for
+ * is looked at, whatever the ranges; both sets have the same length, and no UID stands in one
+ * twice. */
+void imap_copied_note(struct imap_copied *copied, const char *code);
+
+#endif
