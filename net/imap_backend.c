@@ -31,6 +31,7 @@ const struct bz_backend_ops bz_imap_backend = {
 	.disconnect = imap_disconnect,
 	.list_folders = imap_list_folders,
 	.refresh = imap_refresh,
+	.watch = imap_watch,
 	.fetch = imap_fetch,
 	.set_flags = imap_set_flags,
 	.background = imap_background,

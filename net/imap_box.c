@@ -1,6 +1,7 @@
 /* The selected folder: SELECT and EXAMINE, and what comes of itself (RFC 3501 sections
  * 6.3, 7.3). */
 #include "net/imap_box.h"
+#include "net/imap_live.h"
 #include "src/lang.h"
 
 #include <string.h>
@@ -60,6 +61,16 @@ static int put_folder(struct imap_selecting *s)
 	return known;
 }
 
+/* As many messages as before, none new: so none is gone, and they have the same numbers. */
+static bool is_same(const struct imap_selecting *s)
+{
+	const struct imap_live *live = &s->call->b->live;
+
+	return live->uids != NULL && !live->arrived && live->next_uid > 0 && s->before.exists > 0 &&
+	       s->before.exists == s->box.exists && s->before.uidvalidity == s->box.uidvalidity &&
+	       live->next_uid == s->box.uidnext;
+}
+
 static void on_end(void *me, enum imap_end end, const char *code, const char *text)
 {
 	struct imap_selecting *s = me;
@@ -76,6 +87,10 @@ static void on_end(void *me, enum imap_end end, const char *code, const char *te
 	b->box = s->box;
 	b->box.name = g_strdup(s->name);
 	b->box.next = b->box.exists;
+	if (is_same(s))
+		imap_live_keep(b);
+	else
+		imap_live_clear(b);
 	if (s->on_selected != NULL)
 		s->on_selected(s->me);
 }
@@ -87,6 +102,8 @@ int imap_submit_select(struct imap_selecting *s)
 
 	s->box = (struct imap_box){0};
 	s->was_passing = old->passing && g_strcmp0(old->name, s->name) == 0;
+	s->before = g_strcmp0(old->name, s->name) == 0 ? *old : (struct imap_box){0};
+	s->before.name = NULL;
 	s->result = (struct imap_result){.end = IMAP_OK};
 	g_free(old->name); /* what comes now is of neither folder until the answer */
 	*old = (struct imap_box){0};
@@ -137,6 +154,7 @@ void imap_note_untagged(void *backend, const struct imap_resp *r)
 
 	if (box->name == NULL)
 		return;
+	imap_live_note(backend, r);
 	if (r->kind == IMAP_EXPUNGE) {
 		note_expunge(box, r->number);
 	} else if (r->kind == IMAP_EXISTS && r->number != box->exists) {

@@ -14,7 +14,8 @@ struct imap_selecting {
 	void *me;
 	/* out */
 	struct imap_box box;
-	bool was_passing; /* this folder was selected, and a pass under way */
+	bool was_passing;       /* this folder was selected, and a pass under way */
+	struct imap_box before; /* this folder, as it was selected; exists 0 = it was not */
 	struct imap_result result;
 	bool dropped; /* UIDVALIDITY changed: the store's rows went */
 };

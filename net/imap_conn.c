@@ -7,11 +7,20 @@
 
 enum { OUT_SIZE = 16 << 10, EXISTS_MAX = 10000000 };
 
+#define READ_SECONDS 10.0 /* for one response that has begun to come unasked */
+
 struct command {
 	char tag[12];
 	struct imap_on on;
 	void *me;
 	char *more; /* sent at "+" */
+	bool idles;
+};
+
+enum idle {
+	IDLE_OFF,   /* not asked for, or DONE was written */
+	IDLE_ASKED, /* no "+" yet: DONE may not be written */
+	IDLE_ON
 };
 
 struct imap_conn {
@@ -23,6 +32,8 @@ struct imap_conn {
 	unsigned last_tag;
 	unsigned caps;
 	char bye[240];
+	enum idle idle;
+	double idle_since;
 	void (*watch)(void *me, const struct imap_resp *resp);
 	void *watcher;
 };
@@ -90,6 +101,7 @@ static const struct {
 	{"MOVE", IMAP_CAP_MOVE},
 	{"UIDPLUS", IMAP_CAP_UIDPLUS},
 	{"CREATE-SPECIAL-USE", IMAP_CAP_CREATE_USE},
+	{"IDLE", IMAP_CAP_IDLE},
 };
 
 static void read_caps(struct imap_conn *c, const char *text)
@@ -179,8 +191,14 @@ int imap_submit(struct imap_conn *c, const struct imap_on *on, void *me, const c
 
 static int flush(struct imap_conn *c, struct bz_err *err)
 {
-	int rc = c->out->len > 0 ? bz_stream_write(c->stream, c->out->str, c->out->len, err) : 0;
+	int rc;
 
+	if (c->idle == IDLE_ASKED)
+		return 0;
+	if (c->idle == IDLE_ON)
+		g_string_prepend(c->out, "DONE\r\n");
+	c->idle = IDLE_OFF;
+	rc = c->out->len > 0 ? bz_stream_write(c->stream, c->out->str, c->out->len, err) : 0;
 	wipe(c->out);
 	return rc;
 }
@@ -245,6 +263,8 @@ static int answer(struct imap_conn *c, const struct imap_resp *r, struct bz_err 
 	g_queue_delete_link(&c->sent, l);
 	if (command->on.end != NULL)
 		command->on.end(command->me, end, r->code, r->text);
+	if (command->idles)
+		c->idle = IDLE_OFF;
 	free_command(command);
 	return 0;
 }
@@ -254,6 +274,12 @@ static int go_on(struct imap_conn *c, struct bz_err *err)
 {
 	struct command *command = g_queue_peek_head(&c->sent);
 
+	if (command == NULL)
+		return broken(c, "+", err);
+	if (command->idles) {
+		c->idle = c->idle == IDLE_ASKED ? IDLE_ON : c->idle;
+		return 0;
+	}
 	g_string_append(c->out, command->more != NULL ? command->more : "*");
 	g_string_append(c->out, "\r\n");
 	if (command->more != NULL)
@@ -269,6 +295,18 @@ static int too_many(const struct imap_conn *c, struct bz_err *err)
 		bz_stream_host(c->stream));
 }
 
+static void tell_commands(struct imap_conn *c, const struct imap_resp *r)
+{
+	for (GList *l = c->sent.head; l != NULL; l = l->next) {
+		const struct command *command = l->data;
+
+		if (command->idles)
+			return;
+		if (command->on.untagged != NULL)
+			command->on.untagged(command->me, r);
+	}
+}
+
 static int dispatch(struct imap_conn *c, const struct imap_resp *r, struct bz_err *err)
 {
 	if (r->kind == IMAP_TAGGED)
@@ -281,12 +319,8 @@ static int dispatch(struct imap_conn *c, const struct imap_resp *r, struct bz_er
 		return too_many(c, err);
 	if (c->watch != NULL && r->kind != IMAP_SKIP)
 		c->watch(c->watcher, r);
-	for (GList *l = c->sent.head; l != NULL && r->kind != IMAP_SKIP; l = l->next) {
-		const struct command *command = l->data;
-
-		if (command->on.untagged != NULL)
-			command->on.untagged(command->me, r);
-	}
+	if (r->kind != IMAP_SKIP)
+		tell_commands(c, r);
 	return 0;
 }
 
@@ -300,4 +334,48 @@ int imap_run(struct imap_conn *c, struct bz_err *err)
 			return -1;
 	}
 	return 0;
+}
+
+/* --- IDLE ------------------------------------------------------------------------------------- */
+
+int imap_idle(struct imap_conn *c, const struct imap_on *on, void *me, struct bz_err *err)
+{
+	if (imap_submit(c, on, me, NULL, err, "IDLE") != 0 || flush(c, err) != 0)
+		return -1;
+	((struct command *)g_queue_peek_tail(&c->sent))->idles = true;
+	c->idle = IDLE_ASKED;
+	c->idle_since = bz_now();
+	return 0;
+}
+
+double imap_idle_since(const struct imap_conn *c)
+{
+	return c->idle != IDLE_OFF ? c->idle_since : 0;
+}
+
+static int read_one(struct imap_conn *c, struct bz_err *err)
+{
+	const struct imap_resp *r;
+
+	if (next_response(c, &r, err) != 0 || dispatch(c, r, err) != 0)
+		return -1;
+	if (c->bye[0] == '\0')
+		return 0;
+	return bz_err_server(err, BZ_ERR_NET, BZ_CODE_CLOSED, c->bye, -1,
+		_("%s closed the connection."), bz_stream_host(c->stream));
+}
+
+bool imap_idle_is_asked(const struct imap_conn *c)
+{
+	return c->idle == IDLE_ASKED;
+}
+
+int imap_wait(struct imap_conn *c, int wake, double until, struct bz_err *err)
+{
+	int rc = bz_guard_held(c->guard) > 0 ? 1 : bz_stream_wait(c->stream, wake, until, err);
+
+	if (rc <= 0)
+		return rc;
+	bz_stream_set_deadline(c->stream, bz_now() + READ_SECONDS);
+	return read_one(c, err) == 0 ? 1 : -1;
 }

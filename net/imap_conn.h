@@ -15,9 +15,10 @@ enum imap_cap {
 	IMAP_CAP_LIST_STATUS = 1 << 5,
 	IMAP_CAP_QUOTA = 1 << 6,
 	IMAP_CAP_ID = 1 << 7,
-	IMAP_CAP_MOVE = 1 << 16,
-	IMAP_CAP_UIDPLUS = 1 << 17,
-	IMAP_CAP_CREATE_USE = 1 << 18
+	IMAP_CAP_IDLE = 1 << 8,
+	IMAP_CAP_MOVE = 1 << 9,
+	IMAP_CAP_UIDPLUS = 1 << 10,
+	IMAP_CAP_CREATE_USE = 1 << 11
 };
 
 enum imap_end { IMAP_OK, IMAP_NO, IMAP_BAD };
@@ -54,5 +55,18 @@ int imap_submit(struct imap_conn *conn, const struct imap_on *on, void *me, cons
 /* Write what is queued and read until every command was answered. Handlers may submit more. Limits
  * are the stream's. */
 int imap_run(struct imap_conn *conn, struct bz_err *err);
+
+/* IDLE (RFC 2177) is written, nothing else waiting; imap_run ends it: DONE rides ahead of what was
+ * submitted. Untagged responses up to its answer are the watcher's alone: the server sent them
+ * before it looked at any later command. on->end may be called long after, imap_idle_since still
+ * telling whether the server ended it by itself; me must last. */
+int imap_idle(struct imap_conn *conn, const struct imap_on *on, void *me, struct bz_err *err);
+/* When it was written (bz_now scale), 0 = it was not, or was ended. */
+double imap_idle_since(const struct imap_conn *conn);
+/* Has the server not answered it yet? */
+bool imap_idle_is_asked(const struct imap_conn *conn);
+/* Wait as bz_stream_wait, after a look into what was read already: 1 = one response was handled. A
+ * BYE is NET at once. */
+int imap_wait(struct imap_conn *conn, int wake, double until, struct bz_err *err);
 
 #endif

@@ -1,6 +1,7 @@
 /* From nothing to a logged-in line (RFC 3501 sections 6.1.3, 6.2; RFC 4959). */
 #include "config.h"
 #include "net/imap_box.h"
+#include "net/imap_live.h"
 #include "net/login.h"
 #include "net/starttls.h"
 #include "src/lang.h"
@@ -32,6 +33,8 @@ void imap_disconnect(struct bz_backend *b)
 	bz_stream_close(&b->stream);
 	g_free(b->box.name);
 	b->box = (struct imap_box){0};
+	imap_live_clear(b);
+	b->live = (struct imap_live){0};
 }
 
 static void set_limits(struct bz_backend *b, const struct bz_job *job)

@@ -39,12 +39,34 @@ struct imap_box {
 	unsigned passes;  /* begun since the last refresh */
 };
 
+/* What the server tells of the selected folder unasked (imap_live.c). */
+struct imap_live {
+	GArray *uids;      /* guint32 by sequence number - 1, 0 = not known; NULL: not followed */
+	GArray *flags;     /* struct imap_uid_flags, told while nothing else was going on */
+	GArray *doubted;   /* the same, told beside a command of ours: either may be the older */
+	GArray *gone;      /* guint32 UIDs */
+	uint32_t next_uid; /* of the next arrival, at least */
+	bool is_quiet;     /* no command of ours is under way but IDLE or NOOP */
+	bool arrived;      /* messages that have no row yet */
+	bool look;         /* marks changed of which it is not known whose */
+	bool is_odd;       /* the store does not hold what the server says: no following */
+	bool lost;         /* something changed that cannot be followed */
+	bool renumbered;   /* UIDVALIDITY changed */
+	/* imap_watch.c */
+	bool no_idle;    /* refused, or ended by the server itself */
+	double poll_at;  /* bz_now scale: NOOP; 0 = not set */
+	double inbox_at; /* bz_now scale: not before, STATUS of the Inbox */
+	bool inbox_due;  /* something came since the last */
+	struct imap_result idle;
+};
+
 struct bz_backend {
 	const struct bz_account *account;
 	struct bz_store *store;
 	struct bz_stream *stream;
 	struct imap_conn *conn; /* NULL = no line */
 	struct imap_box box;
+	struct imap_live live;
 };
 
 /* What handlers of one call share: its job, and the first thing that went wrong in the store. */
@@ -91,6 +113,8 @@ int imap_make_again(struct bz_backend *b, const struct bz_job *job, const struct
 
 /* imap_sync.c, imap_folders.c, imap_message.c, imap_move.c, imap_manage.c: the ops. */
 int imap_refresh(struct bz_backend *, const struct bz_job *, const char *name, struct bz_window,
+	struct bz_err *);
+int imap_watch(struct bz_backend *, const struct bz_job *, const struct bz_watch *, bool *again,
 	struct bz_err *);
 int imap_background(struct bz_backend *, const struct bz_job *, bool *more, struct bz_err *);
 int imap_list_folders(struct bz_backend *, const struct bz_job *, struct bz_err *);

@@ -279,6 +279,30 @@ static int drop(struct bz_backend *b, uint32_t uid, GArray *gone, struct bz_err 
 	return bz_store_remove(b->store, b->box.folder, uid, err);
 }
 
+/* The transaction's end. gone is taken. */
+static int end_drop(
+	struct bz_backend *b, const struct bz_job *job, int rc, GArray *gone, struct bz_err *err)
+{
+	if (rc == 0)
+		rc = bz_store_commit(b->store, err);
+	if (rc == 0)
+		return tell(b, job, BZ_CHANGE_GONE, gone, err);
+	bz_store_rollback(b->store);
+	g_array_unref(gone);
+	return -1;
+}
+
+int imap_drop_rows(
+	struct bz_backend *b, const struct bz_job *job, const GArray *uids, struct bz_err *err)
+{
+	GArray *gone = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+	int rc = bz_store_begin(b->store, err);
+
+	for (guint i = 0; i < uids->len && rc == 0; i++)
+		rc = drop(b, g_array_index(uids, uint32_t, i), gone, err);
+	return end_drop(b, job, rc, gone, err);
+}
+
 int imap_drop_gone(struct imap_intake *in, const struct bz_job *job, uint32_t low, uint32_t high,
 	struct bz_err *err)
 {
@@ -298,13 +322,7 @@ int imap_drop_gone(struct imap_intake *in, const struct bz_job *job, uint32_t lo
 			rc = drop(b, uid, gone, err);
 	}
 	g_array_unref(known);
-	if (rc == 0)
-		rc = bz_store_commit(b->store, err);
-	if (rc == 0)
-		return tell(b, job, BZ_CHANGE_GONE, gone, err);
-	bz_store_rollback(b->store);
-	g_array_unref(gone);
-	return -1;
+	return end_drop(b, job, rc, gone, err);
 }
 
 int imap_put_counts(

@@ -47,6 +47,9 @@ int imap_put_flags(
 /* Remove the store's rows with low <= uid <= high that the intake did not see. */
 int imap_drop_gone(struct imap_intake *in, const struct bz_job *job, uint32_t low, uint32_t high,
 	struct bz_err *err);
+/* Remove the rows of these UIDs (guint32), where there are such, and tell. */
+int imap_drop_rows(
+	struct bz_backend *b, const struct bz_job *job, const GArray *uids, struct bz_err *err);
 /* exists and unseen into the folder's row (unseen counted from its rows where recount); tell. */
 int imap_put_counts(
 	struct bz_backend *b, const struct bz_job *job, bool recount, struct bz_err *err);

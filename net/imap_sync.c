@@ -1,5 +1,6 @@
 /* Bringing a folder's rows up to date: the window first, the rest in pieces (DESIGN section 8). */
 #include "net/imap_box.h"
+#include "net/imap_live.h"
 #include "net/imap_rows.h"
 #include "src/lang.h"
 
@@ -180,8 +181,11 @@ static int run_refresh(struct refresh *r, const char *name)
 	struct bz_backend *b = r->call.b;
 	struct imap_result login;
 
-	r->select = (struct imap_selecting){
-		.call = &r->call, .name = name, .on_exists = ask_newest, .me = r};
+	r->select = (struct imap_selecting){.call = &r->call,
+		.name = name,
+		.write = b->box.writable && g_strcmp0(b->box.name, name) == 0,
+		.on_exists = ask_newest,
+		.me = r};
 	if (look_up_old(r, name) != 0 || imap_open(b, r->call.job, &login, r->call.err) != 0 ||
 		imap_submit_select(&r->select) != 0 || ask_ahead(r) != 0 ||
 		imap_go(b, r->call.job, &login, r->call.err) != 0 ||
@@ -333,6 +337,7 @@ static int end_pass(struct bz_backend *b, const struct bz_job *job, struct bz_er
 
 	if (drop_below(b, job, err) != 0)
 		return -1;
+	b->live.lost = b->live.lost && box->moved; /* else the pass saw it all */
 	box->passing = box->moved && ++box->passes < IMAP_PASSES;
 	box->moved = false;
 	box->next = box->exists;
@@ -352,6 +357,8 @@ int imap_background(struct bz_backend *b, const struct bz_job *job, bool *more, 
 	*more = false;
 	if (b->conn == NULL || b->box.name == NULL || !b->box.passing)
 		return 0;
+	if (b->box.low_uid > 0 && imap_live_fetch(b, job, err) != 0) /* in the midst of a pass */
+		return -1;
 	rc = b->box.next > 0 ? sync_piece(b, job, err) : end_pass(b, job, err);
 	*more = rc == 0 && b->box.passing;
 	return rc;

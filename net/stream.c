@@ -117,6 +117,30 @@ static int closed(const struct bz_stream *s, struct bz_err *err)
 	return bz_err_set(err, BZ_ERR_NET, BZ_CODE_CLOSED, _("%s closed the connection."), s->host);
 }
 
+int bz_stream_wait(struct bz_stream *s, int wake, double until, struct bz_err *err)
+{
+	struct pollfd p[3] = {{s->fd, POLLIN, 0}, {wake, POLLIN, 0}, {s->cancel_fd, POLLIN, 0}};
+	double rest = until - bz_now();
+	int n = 0;
+
+	s->last_in = bz_now(); /* silence until now was no failure */
+	if (s->ssl != NULL && SSL_has_pending(s->ssl))
+		return 1;
+	do {
+		if (n < 0 && errno != EINTR)
+			return bz_err_set(
+				err, BZ_ERR_LOCAL, BZ_CODE_IO, "poll: %s", g_strerror(errno));
+		n = poll(p, G_N_ELEMENTS(p), (int)(CLAMP(rest, 0, 60) * 1000 + 0.999));
+		rest = until - bz_now();
+	} while (n < 0 || (n == 0 && rest > 0));
+	if (p[1].revents != 0)
+		return 0;
+	if (g_cancellable_is_cancelled(s->cancel))
+		return bz_err_set(err, BZ_ERR_CANCELLED, BZ_CODE_NONE, _("Stopped."));
+	s->last_in = bz_now();
+	return p[0].revents != 0;
+}
+
 /* --- OpenSSL's way to the socket: send() with MSG_NOSIGNAL ------------------------------------ */
 
 static int bio_write(BIO *bio, const char *data, int n)
@@ -321,14 +345,24 @@ void bz_stream_close(struct bz_stream **stream)
 	*stream = NULL;
 }
 
+void bz_stream_set_cancel(struct bz_stream *s, GCancellable *cancel)
+{
+	if (cancel == s->cancel) /* its descriptor is made anew each time it is asked for */
+		return;
+	drop_cancel(s);
+	s->cancel = cancel != NULL ? g_object_ref(cancel) : NULL;
+	s->cancel_fd = cancel != NULL ? g_cancellable_get_fd(cancel) : -1;
+}
+
+void bz_stream_set_deadline(struct bz_stream *s, double deadline)
+{
+	s->deadline = deadline;
+}
+
 void bz_stream_limits(
 	struct bz_stream *s, double deadline, double stall, uint64_t budget, GCancellable *cancel)
 {
-	if (cancel != s->cancel) { /* its descriptor is made anew each time it is asked for */
-		drop_cancel(s);
-		s->cancel = cancel != NULL ? g_object_ref(cancel) : NULL;
-		s->cancel_fd = cancel != NULL ? g_cancellable_get_fd(cancel) : -1;
-	}
+	bz_stream_set_cancel(s, cancel);
 	s->deadline = deadline;
 	s->stall = stall;
 	s->budget = budget;

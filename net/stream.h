@@ -55,6 +55,14 @@ void bz_stream_close(struct bz_stream **stream);
 void bz_stream_limits(struct bz_stream *stream, double deadline, double stall, uint64_t budget,
 	GCancellable *cancel);
 
+/* Another cancel, another deadline; the other limits go on as they are. */
+void bz_stream_set_cancel(struct bz_stream *stream, GCancellable *cancel);
+void bz_stream_set_deadline(struct bz_stream *stream, double deadline);
+/* Wait for bytes: 1 = some are there, also such that were read from the socket and not given out
+ * yet; 0 = wake (a descriptor, -1 = none) is readable, or it is `until` (bz_now scale); -1 and err:
+ * CANCELLED, LOCAL. Nothing is read, and no limit but cancel holds; stall counts from here. */
+int bz_stream_wait(struct bz_stream *stream, int wake, double until, struct bz_err *err);
+
 /* At least one byte, or -1 with err: CANCELLED, TIMEOUT, NET/CLOSED, TLS, LIMIT. Never 0. After
  * BZ_CODE_HURRY the stream is as it was and may be read on; after anything else: close. */
 ssize_t bz_stream_read(struct bz_stream *stream, void *buf, size_t n, struct bz_err *err);

@@ -75,6 +75,13 @@ enum bz_fetch {
 	BZ_FETCH_RAW   /* the whole source in message->raw too */
 };
 
+/* What is watched, and until when. */
+struct bz_watch {
+	const char *name; /* the folder's wire name */
+	int wake;         /* descriptor: readable = the line is wanted for something else */
+	int64_t until;    /* monotonic us */
+};
+
 struct bz_backend; /* each implementation's own struct */
 
 struct bz_backend_ops {
@@ -102,6 +109,12 @@ struct bz_backend_ops {
 	 * for background(). */
 	int (*refresh)(struct bz_backend *, const struct bz_job *, const char *name,
 		struct bz_window window, struct bz_err *);
+	/* On the line as it is, with nothing else to do: bring what the server tells of the folder
+	 * that refresh made current into the store as it comes. Ends within milliseconds once
+	 * wake is readable (it stays so), and at `until`; *again: what came cannot be followed
+	 * one by one, refresh it. */
+	int (*watch)(struct bz_backend *, const struct bz_job *, const struct bz_watch *,
+		bool *again, struct bz_err *);
 	/* One message; *out is the caller's reference. Does not mark as read. 0 with *out NULL:
 	 * something more urgent came between, come again. A message that was on the server only
 	 * (BZ_UID_LEFT) is downloaded first and comes with the ref that it has then. */

@@ -6,6 +6,7 @@
 #include "src/worker_private.h"
 
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -153,6 +154,7 @@ static void keep_in_view(struct bz_worker *w, const struct bz_request *r)
 static void do_open(struct bz_worker *w, struct bz_request *r)
 {
 	keep_in_view(w, r);
+	w->is_opened = true;
 	w->refresh_due = bz_worker_is_remote(w); /* behind a countdown it waits for its end */
 	w->looking = w->ops->look != NULL;
 	do_listing(w, r);
@@ -462,6 +464,11 @@ static struct bz_request *next_request(struct bz_worker *w, bool *quit)
 	struct bz_request *r;
 	int64_t when = due(w);
 
+	if (when != 0 && bz_worker_can_watch(w)) {
+		bz_worker_watch(w, when);
+		when = 0;
+	}
+	when = bz_worker_slice(w, when);
 	pthread_mutex_lock(&w->lock);
 	while (g_queue_is_empty(&w->queue) && !w->quit && when != 0) {
 		struct timespec until = {
@@ -521,6 +528,11 @@ static void do_background(struct bz_worker *w)
 		do_unasked(w, bz_worker_step_background, NULL);
 		if (!w->more) /* whoever waits for the whole folder need not any longer */
 			bz_worker_on_progress(w, 0, 0, 0, 0);
+	} else if (bz_worker_can_watch(
+			   w)) { /* the folder is followed; the others' counts are not */
+		w->check_at = 0;
+		do_unasked(w, bz_worker_step_folders, NULL);
+		bz_worker_arm_check(w);
 	} else {
 		begin_check(w);
 	}
@@ -548,6 +560,7 @@ static void *run(void *me)
 	while (!quit) {
 		struct bz_request *r = next_request(w, &quit);
 
+		bz_worker_note_sleep(w);
 		if (quit) {
 			answer_all(w, r);
 		} else if (r != NULL) {
@@ -625,6 +638,7 @@ static void init_sync(struct bz_worker *w)
 	pthread_cond_init(&w->wake, &attr);
 	pthread_condattr_destroy(&attr);
 	g_queue_init(&w->queue);
+	w->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 }
 
 static void free_worker(struct bz_worker *w)
@@ -638,6 +652,7 @@ static void free_worker(struct bz_worker *w)
 	g_clear_object(&w->cancel);
 	pthread_mutex_destroy(&w->lock);
 	pthread_cond_destroy(&w->wake);
+	close(w->wake_fd);
 	g_free(w->in_view);
 	g_free(w->cache_path);
 	g_free(w->state_path);
@@ -676,7 +691,7 @@ void bz_worker_destroy(struct bz_worker **worker)
 	w->quit = true;
 	if (w->cancel != NULL)
 		g_cancellable_cancel(w->cancel);
-	pthread_cond_signal(&w->wake);
+	bz_worker_wake(w);
 	pthread_mutex_unlock(&w->lock);
 	pthread_join(w->thread, NULL);
 	free_worker(w);
@@ -690,7 +705,7 @@ uint64_t bz_worker_submit(struct bz_worker *w, struct bz_request *request)
 	pthread_mutex_lock(&w->lock);
 	id = request->id = ++w->last_id;
 	g_queue_push_tail(&w->queue, request);
-	pthread_cond_signal(&w->wake);
+	bz_worker_wake(w);
 	pthread_mutex_unlock(&w->lock);
 	return id;
 }
@@ -716,7 +731,7 @@ void bz_worker_cancel(struct bz_worker *w, uint64_t id)
 
 	bz_err_set(&err, BZ_ERR_CANCELLED, BZ_CODE_NONE, _("Stopped."));
 	pthread_mutex_lock(&w->lock);
-	if (id == 0 || w->running == id) {
+	if ((id == 0 && !w->watching) || (id != 0 && w->running == id)) {
 		w->stopped = true;
 		if (w->cancel != NULL)
 			g_cancellable_cancel(w->cancel);

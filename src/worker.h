@@ -3,7 +3,9 @@
  * Every request submitted gets exactly one event of kind BZ_EVENT_DONE with its id, also when it
  * was cancelled and at shutdown; worker.c alone posts it. Requests of the person overtake
  * background work. Lost lines are retried by the worker with back-off 5, 10, 20, 40, 60 s. An
- * account with check_every is refreshed by itself that long after the last time. */
+ * account with check_every is refreshed by itself that long after the last time. Where the backend
+ * can watch, the folder of the last OPEN is watched while the queue is empty, and the clock looks at
+ * the folders' counts alone. After a sleep of the computer a line is dialled anew at once. */
 #ifndef BZ_WORKER_H
 #define BZ_WORKER_H
 

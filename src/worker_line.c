@@ -185,6 +185,13 @@ static int list_beside(struct bz_worker *w, const struct bz_job *job, struct bz_
 	return -1;
 }
 
+void bz_worker_arm_check(struct bz_worker *w)
+{
+	if (w->account->check_every > 0)
+		w->check_at =
+			g_get_monotonic_time() + (int64_t)w->account->check_every * G_USEC_PER_SEC;
+}
+
 int bz_worker_step_refresh(
 	struct bz_worker *w, const struct bz_job *job, void *arg, struct bz_err *err)
 {
@@ -196,9 +203,9 @@ int bz_worker_step_refresh(
 		w->ops->list_folders != NULL && list_beside(w, job, err) != 0)
 		rc = -1;
 	w->more = rc == 0 && w->ops->background != NULL;
-	if (w->account->check_every > 0)
-		w->check_at =
-			g_get_monotonic_time() + (int64_t)w->account->check_every * G_USEC_PER_SEC;
+	w->is_current = rc == 0;
+	w->refreshed_at = g_get_monotonic_time();
+	bz_worker_arm_check(w);
 	return rc;
 }
 

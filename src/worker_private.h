@@ -15,6 +15,7 @@ struct bz_worker {
 	char *cache_path;
 	char *state_path; /* NULL: a FILE */
 	pthread_t thread;
+	int wake_fd; /* eventfd: ends a watch */
 
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
@@ -25,6 +26,7 @@ struct bz_worker {
 	bool stopped;         /* it was cancelled: so is every job of it */
 	GCancellable *cancel; /* of the job that runs */
 	bool quit;
+	bool watching; /* the backend watches: woken by wake_fd, and not what Esc stops */
 
 	/* the worker's thread alone */
 	struct bz_store *store;
@@ -36,6 +38,10 @@ struct bz_worker {
 	bool looking;     /* look() has something left */
 	bool more;        /* background() has something left */
 	bool folders_known;
+	bool is_opened;       /* somebody looks at it: a screen */
+	bool is_current;      /* the last refresh of in_view worked */
+	int64_t refreshed_at; /* monotonic us */
+	double asleep;        /* seconds that the computer has slept since it started */
 	enum bz_line_state line;
 	int64_t retry_at;    /* monotonic us, 0 = none */
 	int64_t check_at;    /* monotonic us: to look for new mail unasked; 0 = never */
@@ -79,6 +85,19 @@ void bz_worker_do_mail(struct bz_worker *worker, struct bz_request *request);
 void bz_worker_do_limit(struct bz_worker *worker, struct bz_request *request);
 void bz_sift_free(struct bz_sift *sift);
 
+/* --- worker_watch.c --------------------------------------------------------------------------- */
+
+/* Under lock, any thread: whatever the worker waits in ends. */
+void bz_worker_wake(struct bz_worker *worker);
+/* The worker's thread: may the folder in view be watched until something is due? */
+bool bz_worker_can_watch(const struct bz_worker *worker);
+/* Watch it, at most until `when` (monotonic us, -1 = nothing is due) and for some seconds. */
+void bz_worker_watch(struct bz_worker *worker, int64_t when);
+/* Not longer than sleep of the computer may go unnoticed where that matters. */
+int64_t bz_worker_slice(const struct bz_worker *worker, int64_t when);
+/* After a sleep of the computer: a line that was up is no longer, one that waits is tried. */
+void bz_worker_note_sleep(struct bz_worker *worker);
+
 /* --- worker_line.c: the worker's thread alone ------------------------------------------------- */
 
 bool bz_worker_is_remote(const struct bz_worker *worker);
@@ -101,6 +120,8 @@ struct bz_worker_fetch {
 	const struct bz_request *request;
 	struct bz_message *message; /* out */
 };
+/* check-every counts from now. */
+void bz_worker_arm_check(struct bz_worker *worker);
 bz_worker_step bz_worker_step_refresh;    /* arg: const char *, the folder's name */
 bz_worker_step bz_worker_step_folders;    /* arg: NULL */
 bz_worker_step bz_worker_step_fetch;      /* arg: struct bz_worker_fetch */

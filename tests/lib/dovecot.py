@@ -635,6 +635,17 @@ class Dovecot:
     def resume(self):
         os.killpg(self.master, signal.SIGCONT)
 
+    def halt(self):
+        """Kill every process of the server; what it stores stays."""
+        self._end_guard()
+
+    def revive(self):
+        """After halt: on the same ports again."""
+        self.user, self.uid, self.gid = runner()
+        self._start_guard()
+        if not self._wait_for_greetings():
+            raise Failed(f"Dovecot did not start again:\n{self.log()}")
+
 
 def _private(path, flags):
     return os.open(path, flags, 0o600)
@@ -773,7 +784,12 @@ def _attach(folder):
         line = b""
     if os.fsencode(server.home) not in line.split(b"\0"):
         server.guard = server.master = None
+    server.parent = info["parent"]
     return server, info
+
+
+def _keep(folder, server):
+    _state_file(folder).write_text(json.dumps({**server.info(), "parent": server.parent}) + "\n")
 
 
 def _start_command(options):
@@ -786,7 +802,7 @@ def _start_command(options):
     server = Dovecot(users, mail, options.layout, options.quota, options.cert, options.ssl,
                      options.rawlog, options.config, options.parent)
     server.start()
-    _state_file(folder).write_text(json.dumps(server.info()) + "\n")
+    _keep(folder, server)
     print(json.dumps(server.info()))
 
 
@@ -805,7 +821,7 @@ def _arguments():
     start.add_argument("--config", default="", help="more lines for dovecot.conf")
     start.add_argument("--parent", type=int, default=0, metavar="PID",
                        help="stop when this process ends")
-    for name in ("stop", "pause", "resume", "info"):
+    for name in ("stop", "pause", "resume", "halt", "revive", "info"):
         commands.add_parser(name)
     guard = commands.add_parser("guard")
     for name in ("--parent", "--uid", "--gid"):
@@ -832,6 +848,9 @@ def main():
         elif options.command == "stop":
             server.stop()
             _state_file(options.dir).unlink()
+        elif options.command == "revive":
+            server.revive()
+            _keep(options.dir, server)
         elif server.master is None:
             sys.exit("dovecot.py: that server has ended")
         else:

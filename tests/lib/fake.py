@@ -1,5 +1,6 @@
 """A scripted server on loopback, and buzon run against it. Every byte that buzon sends is kept.
 
+    fake.py idle MANNER        an IMAP server with 3 messages; at the first IDLE it acts as IDLERS says
     fake.py imap|pop N AFTER   a server with N messages that prints its port, gives AFTER answers to
                                FETCH or RETR and then stops itself (SIGSTOP), once; ends with stdin
 """
@@ -284,6 +285,53 @@ def pop(n=3, greeting="+OK ready\r\n", answer=None):
 # --- as a program ----------------------------------------------------------------------------------
 
 
+def flood(line):
+    while True:
+        line.send("".join(f"* {i % 3 + 1} FETCH (FLAGS (\\Seen))\r\n" for i in range(20)) + f"* OK {'x' * 200000}\r\n")
+
+
+def mute(line):
+    while True:
+        line.line()
+
+
+def bye(line):
+    line.send("* BYE going down for a minute\r\n")
+    mute(line)  # the line stays
+
+
+# What a server does once it has said "+ idling".
+IDLERS = {
+    "bye": bye,
+    "close": lambda line: line.sock.close(),
+    "reset": lambda line: line.reset(),
+    "mute": mute,
+    "flood": flood,
+    "many": lambda line: line.send("* 4294967295 EXISTS\r\n"),
+    "renumber": lambda line: line.send("* OK [UIDVALIDITY 8] new numbers\r\n"),
+    "none": lambda line: line.send("* 9 EXPUNGE\r\n* 0 EXPUNGE\r\n* 4 EXISTS\r\n"),
+    "half": lambda line: line.send("* 4 EXI"),
+}
+
+
+def idle(manner):
+    once = []
+
+    def answer(line, tag, words):
+        if words[1:2] != ["IDLE"]:
+            return False
+        line.send("+ idling\r\n")
+        if not once:
+            once.append(manner)
+            IDLERS[manner](line)
+        while line.line() != "DONE":
+            pass
+        line.send(f"{tag} OK idled\r\n")
+        return True
+
+    return imap(greeting="* OK [CAPABILITY IMAP4rev1 IDLE] ready\r\n", answer=answer)
+
+
 def main(protocol, n, after):
     answers = 0
 
@@ -296,10 +344,17 @@ def main(protocol, n, after):
         return False
 
     script = (imap if protocol == "imap" else pop)(n=n, answer=stop_once)
+    serve(script)
+
+
+def serve(script):
     with Fake(script) as server:
         print(server.port, flush=True)
         sys.stdin.read()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    if sys.argv[1] == "idle":
+        serve(idle(sys.argv[2]))
+    else:
+        main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

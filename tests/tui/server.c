@@ -68,8 +68,13 @@ static void read_info(struct server *s, const char *json)
 	s->pop3s = (int)json_object_get_int_member(ports, "pop3s");
 }
 
-static struct server *start(
-	const struct server_folder *folders, const char *cert, const char *quota)
+struct server *server_start(const struct server_folder *folders, const char *cert)
+{
+	return server_start_with(folders, cert, "");
+}
+
+struct server *server_start_with(
+	const struct server_folder *folders, const char *cert, const char *config)
 {
 	struct server *s = g_new0(struct server, 1);
 	g_autofree char *parent = g_strdup_printf("%d", (int)getpid());
@@ -85,7 +90,7 @@ static struct server *start(
 		write_folder(tree, folders);
 	code = run((const char *const[]){"start", s->dir, "--user", "ana:secret", "--user",
 			   "eva:secret", "--mail", ana, "--mail", eva, "--cert", cert, "--parent",
-			   parent, quota != NULL ? "--quota" : NULL, quota, NULL},
+			   parent, "--config", config, NULL},
 		&out);
 	if (code != EX_MISSING)
 		assert_int_equal(code, 0);
@@ -97,16 +102,6 @@ static struct server *start(
 	g_free(s->dir);
 	g_free(s);
 	return NULL;
-}
-
-struct server *server_start(const struct server_folder *folders, const char *cert)
-{
-	return start(folders, cert, NULL);
-}
-
-struct server *server_start_small(const struct server_folder *folders, const char *kib)
-{
-	return start(folders, "good", kib);
 }
 
 void server_tell(struct server *s, const char *command)
@@ -136,12 +131,11 @@ bool server_is_missing(void)
 
 /* --- a server that stops itself --------------------------------------------------------------- */
 
-void stopper_start(struct stopper *s, const char *protocol, int messages, int after)
+static void start_fake(struct stopper *s, const char *a, const char *b, const char *c)
 {
 	g_autofree char *script =
 		g_build_filename(g_getenv("SRCDIR"), "tests", "lib", "fake.py", NULL);
-	g_autofree char *n = g_strdup_printf("%d", messages), *k = g_strdup_printf("%d", after);
-	const char *argv[] = {g_getenv("PYTHON3"), "-B", script, protocol, n, k, NULL};
+	const char *argv[] = {g_getenv("PYTHON3"), "-B", script, a, b, c, NULL};
 	char line[16] = "";
 	int out;
 
@@ -152,6 +146,18 @@ void stopper_start(struct stopper *s, const char *protocol, int messages, int af
 		assert_int_equal(read(out, line + i, 1), 1);
 	close(out);
 	s->port = atoi(line);
+}
+
+void stopper_start(struct stopper *s, const char *protocol, int messages, int after)
+{
+	g_autofree char *n = g_strdup_printf("%d", messages), *k = g_strdup_printf("%d", after);
+
+	start_fake(s, protocol, n, k);
+}
+
+void idler_start(struct stopper *s, const char *manner)
+{
+	start_fake(s, "idle", manner, NULL);
 }
 
 void stopper_resume(const struct stopper *s)

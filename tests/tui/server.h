@@ -23,9 +23,10 @@ struct server_folder {
  * copies as read, so what is tested by both protocols needs two.) cert: as dovecot.py's --cert.
  * NULL where Dovecot is missing. */
 struct server *server_start(const struct server_folder *folders, const char *cert);
-/* The same, with room for so many KiB a user. */
-struct server *server_start_small(const struct server_folder *folders, const char *kib);
-/* "pause" (SIGSTOP to all of it), "resume". */
+/* The same with more lines for dovecot.conf. */
+struct server *server_start_with(
+	const struct server_folder *folders, const char *cert, const char *config);
+/* "pause" (SIGSTOP to all of it), "resume"; "halt" (killed), "revive". */
 void server_tell(struct server *s, const char *command);
 void server_stop(struct server *s);
 /* Did this machine lack Dovecot? Then the tests are skipped. */
@@ -39,6 +40,8 @@ struct stopper {
 	int in; /* closed: it ends */
 };
 void stopper_start(struct stopper *s, const char *protocol, int messages, int after);
+/* One that says OK to IDLE and then does as `manner` says, the first time; see fake.py. */
+void idler_start(struct stopper *s, const char *manner);
 /* It goes on, and does not stop again. */
 void stopper_resume(const struct stopper *s);
 void stopper_end(struct stopper *s);

@@ -153,12 +153,29 @@ static void marks_are_the_servers(void **state)
 	leave(t);
 }
 
+/* Room for so many KiB a user. */
+static struct server *small_server(unsigned kib)
+{
+	g_autofree char *config = g_strdup_printf("mail_plugins = quota\n"
+						  "protocol imap {\n"
+						  "  mail_plugins = quota imap_quota\n"
+						  "}\n"
+						  "plugin {\n"
+						  "  quota = count:User quota\n"
+						  "  quota_vsizes = yes\n"
+						  "  quota_rule = *:storage=%uk\n"
+						  "}\n",
+		kib);
+
+	return server_start_with(folders, "good", config);
+}
+
 static void the_space_left_is_watched(void **state)
 {
 	struct fixture *f = *state;
 	struct term *t;
 
-	f->s = server_start_small(folders, "10240");
+	f->s = small_server(10240);
 	home(f, IMAP, true, "secret");
 	t = start(f, 24, 120);
 	term_wait(t, "% of 10.5");
@@ -167,7 +184,7 @@ static void the_space_left_is_watched(void **state)
 	server_stop(f->s);
 	check_remove_dir(f->home);
 	g_free(f->home);
-	f->s = server_start_small(folders, "1"); /* more is there than may be */
+	f->s = small_server(1); /* more is there than may be */
 	home(f, IMAP, true, "secret");
 	t = start(f, 24, 120);
 	term_wait(t, "%! of 1.0");

@@ -494,6 +494,42 @@ static void a_reset_at_once_is_a_closed_line(void **state)
 	close(listener);
 }
 
+/* --- waiting for what comes unasked ----------------------------------------------------------- */
+
+static void a_wait_ends_by_bytes_by_its_wake_and_by_the_clock(void **state)
+{
+	int line[2], wake[2];
+	struct bz_stream *stream;
+	struct bz_err err = {0};
+	struct stop stop;
+	char buf[8];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, line), 0);
+	assert_int_equal(pipe(wake), 0);
+	assert_true(g_unix_set_fd_nonblocking(line[0], TRUE, NULL));
+	stream = bz_stream_from_fd(line[0]);
+	assert_int_equal(bz_stream_wait(stream, wake[0], bz_now() + 0.01, &err), 0);
+	assert_int_equal(write(line[1], "x", 1), 1);
+	assert_int_equal(bz_stream_wait(stream, wake[0], bz_now() + HANG, &err), 1);
+	assert_int_equal(bz_stream_read(stream, buf, sizeof buf, &err), 1);
+	assert_int_equal(write(wake[1], "x", 1), 1);
+	assert_int_equal(bz_stream_wait(stream, wake[0], bz_now() + 10 * HANG, &err), 0);
+	stop_begin(&stop);
+	bz_stream_set_cancel(stream, stop.cancel);
+	assert_int_equal(bz_stream_wait(stream, -1, bz_now() + 10 * HANG, &err), -1);
+	assert_int_equal(err.kind, BZ_ERR_CANCELLED);
+	bz_stream_set_cancel(stream, NULL);
+	close(line[1]); /* an end is for the read to tell */
+	assert_int_equal(bz_stream_wait(stream, -1, bz_now() + HANG, &err), 1);
+	assert_int_equal(bz_stream_read(stream, buf, sizeof buf, &err), -1);
+	assert_int_equal(err.code, BZ_CODE_CLOSED);
+	stop_end(&stop);
+	bz_stream_close(&stream);
+	close(wake[0]);
+	close(wake[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -510,6 +546,7 @@ int main(void)
 		cmocka_unit_test(dialling_a_black_hole_meets_the_deadline),
 		cmocka_unit_test(a_cancel_ends_dialling),
 		cmocka_unit_test(a_reset_at_once_is_a_closed_line),
+		cmocka_unit_test(a_wait_ends_by_bytes_by_its_wake_and_by_the_clock),
 	};
 
 	signal(SIGPIPE, SIG_IGN); /* the servers' own */
