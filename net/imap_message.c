@@ -7,168 +7,291 @@
 #include <string.h>
 
 enum {
-	PIECE = 256 << 10,  /* bytes of one partial FETCH */
-	TEXT_MAX = 4 << 20, /* of a text part that the reader shows */
-	RAW_MAX = 48 << 20
+	PIECE = 256 << 10,        /* bytes of one partial FETCH */
+	FLIGHT = 512 << 10,       /* asked for at once, as far as is known before */
+	FLIGHT_MAX = 32,          /* commands */
+	TEXT_MAX = 4 << 20,       /* of a text part that the reader shows */
+	TEXTS_MAX = 8 << 20,      /* of all of them together */
+	ATTACHED_MAX = 256 << 10, /* a text that is attached, too: up to here it is read whole, */
+	ATTACHED_PART = 48 << 10, /* of a longer one this much */
+	RAW_MAX = 100 << 20
 };
 
 struct opening {
 	struct imap_call call;
 	uint32_t uid;
-	const char *section; /* whose bytes are wanted; NULL = header and structure */
-	GByteArray *bytes;   /* of section */
 	struct bz_message *message;
 	bool found, structured;
-	bool whole; /* the end of section came */
 	struct imap_result result;
 };
 
-static void on_header(struct opening *o, const struct mailimap_msg_att *att)
+/* The bytes of one section, piece by piece. */
+struct section {
+	struct opening *o;
+	const char *name;
+	struct bz_part *part; /* NULL: the whole message */
+	GByteArray *bytes;
+	size_t max;    /* no more than this */
+	size_t expect; /* about as much is left */
+	uint32_t want; /* bytes asked for */
+	bool asked, found;
+	bool whole; /* its end came */
+	struct imap_result result;
+};
+
+static int gone(const struct opening *o)
 {
+	return bz_err_set(o->call.err, BZ_ERR_STALE, BZ_CODE_NOT_FOUND,
+		_("This message is no longer on the server."));
+}
+
+static int check(const struct opening *o, const struct imap_result *result, bool found)
+{
+	if (imap_check(result, o->call.err, _("The server did not give the message.")) != 0)
+		return -1;
+	return found ? 0 : gone(o);
+}
+
+/* --- header and structure --------------------------------------------------------------------- */
+
+static void on_header(void *me, const struct imap_resp *r)
+{
+	struct opening *o = me;
 	struct imap_item item;
 	const char *header;
 	size_t len;
 
-	imap_item(att, &item);
-	header = imap_section(att, "HEADER", &len);
-	if (header == NULL || o->found)
+	if (r->kind != IMAP_FETCH)
+		return;
+	imap_item(r->fetch, &item);
+	header = imap_section(r->fetch, "HEADER", &len);
+	if (item.uid != o->uid || header == NULL || o->found)
 		return;
 	bz_mime_parse_header(o->message, header, len);
 	o->found = true;
 	o->structured = item.structure != NULL && imap_structure(item.structure, o->message);
 }
 
-static void on_untagged(void *me, const struct imap_resp *r)
+static void on_header_end(void *me, enum imap_end end, const char *code, const char *text)
 {
-	struct opening *o = me;
-	struct imap_item item;
-	const char *bytes;
-	size_t len;
-
-	if (r->kind != IMAP_FETCH)
-		return;
-	imap_item(r->fetch, &item);
-	if (item.uid != o->uid)
-		return;
-	if (o->section == NULL) {
-		on_header(o, r->fetch);
-		return;
-	}
-	bytes = imap_section(r->fetch, o->section, &len);
-	if (bytes == NULL || o->found)
-		return;  /* one answer a question */
-	if (len > PIECE) /* a server that knows no pieces: this is all of it */
-		g_byte_array_set_size(o->bytes, 0);
-	o->whole = len != PIECE;
-	g_byte_array_append(o->bytes, (const guint8 *)bytes, (guint)len);
-	o->found = true;
-}
-
-static void on_end(void *me, enum imap_end end, const char *code, const char *text)
-{
-	struct opening *o = me;
-
-	imap_on_end(&o->result, end, code, text);
-}
-
-static const struct imap_on on = {.untagged = on_untagged, .end = on_end};
-
-static int gone(struct opening *o)
-{
-	return bz_err_set(o->call.err, BZ_ERR_STALE, BZ_CODE_NOT_FOUND,
-		_("This message is no longer on the server."));
-}
-
-static bool is_stale(const struct opening *o)
-{
-	return o->call.err->kind == BZ_ERR_STALE;
-}
-
-static int finish(struct opening *o)
-{
-	o->found = false;
-	if (imap_go(o->call.b, o->call.job, NULL, o->call.err) != 0 ||
-		imap_check(&o->result, o->call.err, _("The server did not give the message.")) != 0)
-		return -1;
-	return o->found ? 0 : gone(o);
+	imap_on_end(&((struct opening *)me)->result, end, code, text);
 }
 
 static int fetch_header(struct opening *o)
 {
-	o->section = NULL;
+	static const struct imap_on on = {.untagged = on_header, .end = on_header_end};
+
 	if (imap_submit(o->call.b->conn, &on, o, NULL, o->call.err,
-		    "UID FETCH %u (UID BODYSTRUCTURE BODY.PEEK[HEADER])", o->uid) != 0)
+		    "UID FETCH %u (UID BODYSTRUCTURE BODY.PEEK[HEADER])", o->uid) != 0 ||
+		imap_go(o->call.b, o->call.job, NULL, o->call.err) != 0)
 		return -1;
-	return finish(o);
+	return check(o, &o->result, o->found);
 }
 
-/* All bytes of a section, in pieces; at most max. *cut = there was more. */
-static int fetch_section(struct opening *o, const char *section, size_t max, bool *cut)
+/* --- sections --------------------------------------------------------------------------------- */
+
+static void on_section(void *me, const struct imap_resp *r)
 {
-	o->section = section;
-	o->bytes = g_byte_array_new();
-	do {
-		if (imap_submit(o->call.b->conn, &on, o, NULL, o->call.err,
-			    "UID FETCH %u (UID BODY.PEEK[%s]<%u.%u>)", o->uid, section,
-			    o->bytes->len, (uint32_t)PIECE) != 0 ||
-			finish(o) != 0)
+	struct section *s = me;
+	struct imap_item item;
+	const char *bytes;
+	size_t len;
+
+	if (r->kind != IMAP_FETCH || s->found)
+		return; /* one answer a question */
+	imap_item(r->fetch, &item);
+	bytes = item.uid == s->o->uid ? imap_section(r->fetch, s->name, &len) : NULL;
+	if (bytes == NULL)
+		return;
+	if (len > s->want) /* a server that knows no pieces: this is all of it */
+		g_byte_array_set_size(s->bytes, 0);
+	s->whole = len != s->want;
+	g_byte_array_append(s->bytes, (const guint8 *)bytes, (guint)len);
+	s->found = true;
+}
+
+static void on_section_end(void *me, enum imap_end end, const char *code, const char *text)
+{
+	imap_on_end(&((struct section *)me)->result, end, code, text);
+}
+
+static bool is_done(const struct section *s)
+{
+	return s->whole || s->bytes->len >= s->max;
+}
+
+static int submit_piece(struct section *s)
+{
+	static const struct imap_on on = {.untagged = on_section, .end = on_section_end};
+	size_t left = s->max - s->bytes->len;
+
+	s->want = (uint32_t)MIN(left, PIECE);
+	s->asked = true;
+	s->found = false;
+	return imap_submit(s->o->call.b->conn, &on, s, NULL, s->o->call.err,
+		"UID FETCH %u (UID BODY.PEEK[%s]<%u.%u>)", s->o->uid, s->name,
+		(uint32_t)s->bytes->len, s->want);
+}
+
+/* The next piece of as many sections as make one flight; *some = there were any. */
+static int submit_flight(GArray *sections, bool *some)
+{
+	size_t bytes = 0, n = 0;
+
+	for (guint i = 0; i < sections->len; i++) {
+		struct section *s = &g_array_index(sections, struct section, i);
+		size_t about = MIN(s->expect, PIECE);
+
+		s->asked = false;
+		if (is_done(s) || n >= FLIGHT_MAX || (n > 0 && bytes + about > FLIGHT))
+			continue;
+		if (submit_piece(s) != 0)
 			return -1;
-	} while (!o->whole && o->bytes->len < max);
-	*cut = !o->whole;
+		bytes += about;
+		n++;
+	}
+	*some = n > 0;
 	return 0;
 }
 
-static int fetch_part(struct opening *o, struct bz_part *part)
+static int fetch_sections(struct opening *o, GArray *sections)
 {
-	bool cut = false;
-	int rc = fetch_section(o, part->path, TEXT_MAX, &cut);
+	bool some = true;
 
-	if (rc == 0) {
-		part->content =
-			bz_mime_decode(part->encoding, (const char *)o->bytes->data, o->bytes->len);
-		part->size = cut ? part->size : g_bytes_get_size(part->content);
+	while (some) {
+		if (submit_flight(sections, &some) != 0)
+			return -1;
+		if (some && imap_go(o->call.b, o->call.job, NULL, o->call.err) != 0)
+			return -1;
+		for (guint i = 0; i < sections->len; i++) {
+			const struct section *s = &g_array_index(sections, struct section, i);
+
+			if (s->asked && check(o, &s->result, s->found) != 0)
+				return -1;
+		}
 	}
-	if (cut && o->message->limit == NULL)
-		o->message->limit =
-			g_strdup(_("This message is very long; only its beginning is shown."));
-	g_byte_array_unref(o->bytes);
-	return rc;
+	return 0;
 }
 
-static int fetch_raw(struct opening *o, bool keep)
+static void free_section(void *me)
 {
-	bool cut = false;
-	int rc = fetch_section(o, "", RAW_MAX, &cut);
-	GBytes *raw = g_byte_array_free_to_bytes(o->bytes);
+	g_byte_array_unref(((struct section *)me)->bytes);
+}
 
-	if (rc == 0) {
-		bz_message_unref(o->message);
-		o->message = bz_mime_parse(raw, keep);
-	}
-	if (cut && o->message->limit == NULL)
-		o->message->limit =
+static GArray *new_sections(void)
+{
+	GArray *sections = g_array_new(FALSE, FALSE, sizeof(struct section));
+
+	g_array_set_clear_func(sections, free_section);
+	return sections;
+}
+
+static void add_section(
+	GArray *sections, struct opening *o, const char *name, struct bz_part *part, size_t max)
+{
+	struct section s = {.o = o,
+		.name = name,
+		.part = part,
+		.bytes = g_byte_array_new(),
+		.max = max,
+		.expect = part != NULL ? MIN(part->size, TEXT_MAX) * 3 / 2 + 256 : max};
+
+	g_array_append_val(sections, s);
+}
+
+static void say_cut(struct bz_message *message)
+{
+	if (message->limit == NULL)
+		message->limit =
 			g_strdup(_("This message is very long; only its beginning is shown."));
+}
+
+/* --- the whole -------------------------------------------------------------------------------- */
+
+static int fetch_raw(struct opening *o, size_t max, bool keep)
+{
+	g_autoptr(GArray) sections = new_sections();
+	const struct section *s;
+	GBytes *raw;
+
+	add_section(sections, o, "", NULL, max);
+	if (fetch_sections(o, sections) != 0)
+		return -1;
+	s = &g_array_index(sections, struct section, 0);
+	raw = g_byte_array_free_to_bytes(g_byte_array_ref(s->bytes));
+	bz_message_unref(o->message);
+	o->message = bz_mime_parse(raw, keep);
+	if (!s->whole)
+		say_cut(o->message);
 	g_bytes_unref(raw);
-	return rc;
+	return 0;
 }
 
-static int fetch_text(struct opening *o)
+/* --- the text --------------------------------------------------------------------------------- */
+
+static size_t most_of(const struct bz_part *p)
 {
+	return (p->flags & BZ_PART_ATTACHMENT) != 0 && p->size > ATTACHED_MAX ? ATTACHED_PART
+									      : TEXT_MAX;
+}
+
+static GArray *text_sections(struct opening *o)
+{
+	GArray *sections = new_sections();
+	size_t left = TEXTS_MAX;
+
+	for (guint i = 0; i < o->message->parts->len; i++) {
+		struct bz_part *p = g_ptr_array_index(o->message->parts, i);
+		size_t max = MIN(most_of(p), left);
+
+		if ((p->flags & BZ_PART_TEXT) == 0)
+			continue;
+		if (max == 0)
+			say_cut(o->message);
+		else
+			add_section(sections, o, p->path, p, max);
+		left -= MIN(max, p->size * 3 / 2 + 256);
+	}
+	return sections;
+}
+
+static void take_text(const struct section *s)
+{
+	struct bz_part *p = s->part;
+
+	p->content = bz_mime_decode(p->encoding, (const char *)s->bytes->data, s->bytes->len);
+	if (s->whole)
+		p->size = g_bytes_get_size(p->content);
+	else
+		say_cut(s->o->message);
+}
+
+static int fetch_texts(struct opening *o)
+{
+	g_autoptr(GArray) sections = text_sections(o);
+
+	if (fetch_sections(o, sections) != 0)
+		return -1;
+	for (guint i = 0; i < sections->len; i++)
+		take_text(&g_array_index(sections, struct section, i));
+	return 0;
+}
+
+/* 0, or 1: what nobody waits for gives way. */
+static int fetch_text(struct opening *o, bool ahead)
+{
+	const struct bz_report *report = o->call.job->report;
 	int rc = fetch_header(o);
 
-	/* Too odd to be told in parts, or told in a way that nobody understands: whole, read by
-	 * ourselves. */
-	if (rc == 0 ? !o->structured : is_stale(o))
-		return fetch_raw(o, false);
-	if (rc != 0)
+	if (rc != 0 && o->call.err->kind != BZ_ERR_STALE)
 		return -1;
-	for (guint i = 0; i < o->message->parts->len; i++) {
-		struct bz_part *part = g_ptr_array_index(o->message->parts, i);
-
-		if ((part->flags & BZ_PART_TEXT) != 0 && fetch_part(o, part) != 0)
-			return -1;
-	}
-	return 0;
+	if (ahead && (rc != 0 || !o->structured || report->hurry(report->me)))
+		return 1;
+	/* Too odd to be told in parts, or told in a way that nobody understands: its beginning,
+	 * read by ourselves. */
+	if (rc != 0 || !o->structured)
+		return fetch_raw(o, TEXT_MAX, false);
+	return fetch_texts(o);
 }
 
 int imap_enter(struct bz_backend *b, const struct bz_job *job, const struct bz_msgref *ref,
@@ -198,13 +321,14 @@ int imap_fetch(struct bz_backend *b, const struct bz_job *job, const struct bz_m
 	if (imap_enter(b, job, ref, false, err) != 0)
 		return -1;
 	o.message = bz_message_new();
-	rc = what == BZ_FETCH_RAW ? fetch_raw(&o, true) : fetch_text(&o);
+	rc = what == BZ_FETCH_RAW ? fetch_raw(&o, RAW_MAX, true)
+				  : fetch_text(&o, what == BZ_FETCH_AHEAD);
 	o.message->ref = *ref;
 	if (rc == 0)
 		*out = o.message;
 	else
 		bz_message_unref(o.message);
-	return rc;
+	return rc < 0 ? -1 : 0;
 }
 
 /* --- flags ------------------------------------------------------------------------------------ */

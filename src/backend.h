@@ -71,8 +71,10 @@ struct bz_window {
 };
 
 enum bz_fetch {
-	BZ_FETCH_TEXT, /* headers, structure, and the text that the reader shows */
-	BZ_FETCH_RAW   /* the whole source in message->raw too */
+	BZ_FETCH_TEXT,  /* headers, structure, and the text that the reader shows; no attachment */
+	BZ_FETCH_RAW,   /* the whole source in message->raw too */
+	BZ_FETCH_AHEAD, /* as TEXT, unasked: it gives up (*out NULL) where anything is asked for */
+	BZ_FETCH_KEPT   /* of a worker alone: as TEXT, if no line is needed for it */
 };
 
 /* What is watched, and until when. */

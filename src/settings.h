@@ -34,6 +34,8 @@ struct bz_account {
 	char *tls_ca_file;      /* absolute path */
 	char *mbox;           /* POP: absolute path of the Inbox mbox (defaulted); FILE: the file */
 	unsigned check_every; /* seconds between looks for new mail by itself; 0 = off */
+	/* IMAP */
+	uint64_t body_cache; /* bytes of messages read that are kept; 0 = none */
 	/* POP */
 	enum bz_leave leave; /* leave-on-server */
 	unsigned leave_days; /* BZ_LEAVE_DAYS: > 0 */

@@ -13,11 +13,12 @@
 
 static const char *const account_keys[] = {"protocol", "server", "security", "user", "name",
 	"address", "password", "password-command", "tls-ca-file", "mbox", "check-every",
-	"leave-on-server", "fetch-order", "max-size", "smtp", NULL};
+	"leave-on-server", "fetch-order", "max-size", "body-cache", "smtp", NULL};
 /* Where the mail stays on the server these mean nothing. */
 static const char *const pop_keys[] = {"mbox", "leave-on-server", "fetch-order", "max-size"};
 
-enum { CHECK_EVERY = 300, CHECK_LEAST = 30 };
+enum { CHECK_EVERY = 300, CHECK_LEAST = 30, BODY_CACHE = 200000000, BODY_CACHE_LEAST = 1000000 };
+
 /* HOST, HOST:PORT, [IPV6], [IPV6]:PORT. */
 static bool split_server(const char *value, char **host, uint16_t *port)
 {
@@ -184,6 +185,24 @@ static void read_size(struct bz_reading *r, const struct bz_section *s, struct b
 			k->value);
 }
 
+static void read_body_cache(struct bz_reading *r, const struct bz_section *s, struct bz_account *a)
+{
+	const struct bz_key *k = bz_section_find(s, "body-cache");
+
+	a->body_cache = BODY_CACHE;
+	if (k == NULL)
+		return;
+	if (strcmp(k->value, "off") == 0)
+		a->body_cache = 0;
+	else if (!bz_units_size(k->value, &a->body_cache))
+		bz_problem_add(r, k->line,
+			_("\"%s\" cannot be \"%s\"; write a size, 50M or 1G, or: off"), k->name,
+			k->value);
+	else if (a->body_cache > 0 && a->body_cache < BODY_CACHE_LEAST)
+		bz_problem_add(
+			r, k->line, _("\"%s\" is %s; the least is 1M, or: off"), k->name, k->value);
+}
+
 static void read_pop(struct bz_reading *r, const struct bz_section *s, struct bz_account *a)
 {
 	static const char *const orders[] = {"oldest", "newest", NULL};
@@ -204,6 +223,15 @@ static void refuse_pop_keys(struct bz_reading *r, const struct bz_section *s)
 		if (k != NULL)
 			bz_problem_add(r, k->line, _("\"%s\" is for POP accounts only"), k->name);
 	}
+}
+
+/* Downloaded mail is kept as it is. */
+static void refuse_imap_keys(struct bz_reading *r, const struct bz_section *s)
+{
+	const struct bz_key *k = bz_section_find(s, "body-cache");
+
+	if (k != NULL)
+		bz_problem_add(r, k->line, _("\"%s\" is for IMAP accounts only"), k->name);
 }
 
 /* A folder's name for the account: letters, digits, . _ - of it, and never the same twice. */
@@ -286,9 +314,12 @@ void bz_settings_read_account(struct bz_reading *r, const struct bz_section *s)
 	read_user(r, s, a);
 	read_password(r, s, a);
 	read_check(r, s, a);
-	if (protocol == 0)
+	if (protocol == 0) {
 		refuse_pop_keys(r, s);
+		read_body_cache(r, s, a);
+	}
 	if (protocol == 1) {
+		refuse_imap_keys(r, s);
 		read_pop(r, s, a);
 		check_mboxes(r, s, a);
 	}

@@ -62,6 +62,10 @@ static const char *const sql[STMT_COUNT_] = {
 	[STMT_UNREAD_BELOW] =
 		"SELECT id FROM message WHERE folder=? AND (flags & 1) = 0 AND pos < ?"
 		" ORDER BY pos DESC LIMIT 1",
+	[STMT_BESIDE_ABOVE] = "SELECT " ROW_COLUMNS " FROM message WHERE folder=? AND pos > ?"
+			      " ORDER BY pos LIMIT 1",
+	[STMT_BESIDE_BELOW] = "SELECT " ROW_COLUMNS " FROM message WHERE folder=? AND pos < ?"
+			      " ORDER BY pos DESC LIMIT 1",
 	[STMT_DATA_VERSION] = "PRAGMA data_version",
 	[STMT_STATE_VERSION] = "PRAGMA data_version",
 	[STMT_PIN_GET] = "SELECT sha256 FROM pin WHERE host=? AND port=?",
@@ -320,6 +324,19 @@ int bz_store_newest(
 	return one_row(store, stmt, out, err);
 }
 
+int bz_store_beside(struct bz_store *store, uint32_t folder, int64_t pos, bool above,
+	struct bz_summary *out, struct bz_err *err)
+{
+	sqlite3_stmt *stmt =
+		bz_store_stmt(store, above ? STMT_BESIDE_ABOVE : STMT_BESIDE_BELOW, err);
+
+	if (stmt == NULL)
+		return -1;
+	sqlite3_bind_int64(stmt, 1, folder);
+	sqlite3_bind_int64(stmt, 2, pos);
+	return one_row(store, stmt, out, err);
+}
+
 int bz_store_set_flags(
 	struct bz_store *store, uint32_t folder, uint32_t uid, unsigned flags, struct bz_err *err)
 {
@@ -333,12 +350,21 @@ int bz_store_set_flags(
 	return bz_store_run(store, stmt, err);
 }
 
+void bz_store_on_gone(
+	struct bz_store *store, void (*f)(void *me, uint32_t folder, uint32_t uid), void *me)
+{
+	store->gone = f;
+	store->gone_me = me;
+}
+
 int bz_store_remove(struct bz_store *store, uint32_t folder, uint32_t uid, struct bz_err *err)
 {
 	sqlite3_stmt *stmt = bz_store_stmt(store, STMT_REMOVE, err);
 
 	if (stmt == NULL)
 		return -1;
+	if (store->gone != NULL)
+		store->gone(store->gone_me, folder, uid);
 	sqlite3_bind_int64(stmt, 1, folder);
 	sqlite3_bind_int64(stmt, 2, uid);
 	return bz_store_run(store, stmt, err);
@@ -348,6 +374,8 @@ int bz_store_clear_folder(struct bz_store *store, uint32_t folder, struct bz_err
 {
 	static const enum bz_stmt both[] = {STMT_CLEAR, STMT_REMOVED_CLEAR};
 
+	if (store->gone != NULL)
+		store->gone(store->gone_me, folder, 0);
 	for (size_t i = 0; i < G_N_ELEMENTS(both); i++) {
 		sqlite3_stmt *stmt = bz_store_stmt(store, both[i], err);
 

@@ -85,6 +85,15 @@ int bz_store_count(struct bz_store *store, uint32_t folder, uint32_t *known, uin
 int bz_store_next_unread(struct bz_store *store, uint32_t folder, int64_t pos, bool above,
 	uint32_t *row, struct bz_err *err);
 
+/* The row whose pos is next above or below; 0 found, 1 none, -1. */
+int bz_store_beside(struct bz_store *store, uint32_t folder, int64_t pos, bool above,
+	struct bz_summary *out, struct bz_err *err);
+
+/* f is told of each row that bz_store_remove takes away, and of uid 0 where all of a folder go,
+ * just before (the folder is still known), the caller's transaction open. One f; NULL = nobody. */
+void bz_store_on_gone(
+	struct bz_store *store, void (*f)(void *me, uint32_t folder, uint32_t uid), void *me);
+
 /* The visible window: n <= 200 rows by primary key, out[i] for ids[i]; a row that is gone comes
  * back with row == 0. The caller clears each. The UI thread may read no more than this at
  * a time. */

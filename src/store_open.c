@@ -1,5 +1,6 @@
 /* The databases of a store: opened, made, closed; transactions of cache.db. */
 #include "src/lang.h"
+#include "src/log.h"
 #include "src/store_private.h"
 
 #include <errno.h>
@@ -60,9 +61,10 @@ static int make_private(const char *path, struct bz_err *err)
 	return 0;
 }
 
-/* *reason: SQLite's, when it was SQLite that refused. */
-static sqlite3 *open_db(
-	const char *path, bool reader, const char *sync, int *reason, struct bz_err *err)
+/* first: pragmas that an empty file must have before anything else. *reason: SQLite's, when it was
+ * SQLite that refused. */
+static sqlite3 *open_db(const char *path, bool reader, const char *first, const char *sync,
+	int *reason, struct bz_err *err)
 {
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
 	sqlite3 *db = NULL;
@@ -77,9 +79,10 @@ static sqlite3 *open_db(
 		return NULL;
 	}
 	sqlite3_busy_timeout(db, reader ? 50 : BUSY_MS);
-	pragmas = g_strdup_printf("PRAGMA journal_mode=%s; PRAGMA synchronous=%s;"
+	pragmas = g_strdup_printf("%s PRAGMA journal_mode=%s; PRAGMA synchronous=%s;"
 				  "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-2000;%s",
-		on_network(path) ? "DELETE" : "WAL", sync, reader ? "PRAGMA query_only=1;" : "");
+		first, on_network(path) ? "DELETE" : "WAL", sync,
+		reader ? "PRAGMA query_only=1;" : "");
 	if (bz_store_exec(db, pragmas, err) != 0) {
 		*reason = sqlite3_errcode(db);
 		sqlite3_close(db);
@@ -128,14 +131,15 @@ void bz_store_unlink(const char *path)
 
 /* The cache may be lost at any time: what is not ours or not whole is made anew. What is only in
  * use, or on a disk that gives errors, is not: another buzon may be at work with it. */
-static sqlite3 *open_cache(const char *path, bool reader, struct bz_err *err)
+sqlite3 *bz_store_open_cache(
+	const char *path, const struct bz_store_shape *shape, bool reader, struct bz_err *err)
 {
 	for (int attempt = 0; attempt < 2; attempt++) {
 		int reason = SQLITE_OK;
-		sqlite3 *db = open_db(path, reader, "NORMAL", &reason, err);
+		sqlite3 *db = open_db(path, reader, shape->first, "NORMAL", &reason, err);
 		int version = db != NULL ? user_version(db, &reason) : -1;
 
-		if (version == CACHE_VERSION)
+		if (version == shape->version)
 			return db;
 		if (version < 0 && !bz_store_is_damage(reason)) {
 			if (db != NULL)
@@ -148,13 +152,14 @@ static sqlite3 *open_cache(const char *path, bool reader, struct bz_err *err)
 			bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_IO, _("Cannot read %s."), path);
 			return NULL;
 		}
-		if (version == 0 && make_schema(db, cache_schema, CACHE_VERSION, err) == 0)
+		if (version == 0 && make_schema(db, shape->schema, shape->version, err) == 0)
 			return db;
 		reason = version == 0 ? sqlite3_errcode(db) : SQLITE_CORRUPT;
 		sqlite3_close(db);
 		if (!bz_store_is_damage(reason) &&
 			reason != SQLITE_ERROR) /* ERROR: tables of something else */
 			return NULL;
+		bz_log(BZ_LOG_WARN, "%s: damaged, or another version's; made anew", path);
 		bz_store_unlink(path);
 	}
 	return NULL;
@@ -163,7 +168,7 @@ static sqlite3 *open_cache(const char *path, bool reader, struct bz_err *err)
 sqlite3 *bz_store_open_state(const char *path, struct bz_err *err)
 {
 	int version, reason = SQLITE_OK;
-	sqlite3 *db = open_db(path, false, "FULL", &reason, err);
+	sqlite3 *db = open_db(path, false, "", "FULL", &reason, err);
 
 	if (db == NULL && bz_store_is_damage(reason))
 		bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_IO, _("%s is damaged; it stays as it is."),
@@ -215,12 +220,13 @@ static sqlite3 *open_state(struct bz_store *store, const char *path, struct bz_e
 struct bz_store *bz_store_open(
 	const char *cache_path, const char *state_path, enum bz_store_mode mode, struct bz_err *err)
 {
+	static const struct bz_store_shape shape = {"", cache_schema, CACHE_VERSION};
 	static GOnce once = G_ONCE_INIT;
 	struct bz_store *store = g_new0(struct bz_store, 1);
 
 	g_once(&once, without_statistics, NULL);
 	store->mode = mode;
-	store->cache = open_cache(cache_path, mode == BZ_STORE_READER, err);
+	store->cache = bz_store_open_cache(cache_path, &shape, mode == BZ_STORE_READER, err);
 	if (store->cache != NULL && state_path != NULL && mode == BZ_STORE_OWNER)
 		store->state = open_state(store, state_path, err);
 	if (store->cache == NULL ||

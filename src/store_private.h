@@ -1,4 +1,4 @@
-/* What store.c and store_state.c share; nobody else includes this. */
+/* What the files of the store share, bodies.c among them; nobody else includes this. */
 #ifndef BZ_STORE_PRIVATE_H
 #define BZ_STORE_PRIVATE_H
 
@@ -31,6 +31,8 @@ enum bz_stmt {
 	STMT_COUNT,
 	STMT_UNREAD_ABOVE,
 	STMT_UNREAD_BELOW,
+	STMT_BESIDE_ABOVE,
+	STMT_BESIDE_BELOW,
 	STMT_DATA_VERSION,
 	STMT_CACHE_LAST = STMT_DATA_VERSION,
 	STMT_STATE_VERSION,
@@ -83,6 +85,8 @@ struct bz_store {
 	int64_t data_version, state_version;
 	enum bz_store_mode mode;
 	struct bz_err why_stateless;
+	void (*gone)(void *me, uint32_t folder, uint32_t uid);
+	void *gone_me;
 	bool damaged; /* the cache; gone after closing */
 	int lock;     /* mail.lock, while lock_depth > 0 */
 	int lock_depth;
@@ -95,6 +99,16 @@ int bz_store_fail(sqlite3 *db, struct bz_err *err);
 /* Run a statement that returns no rows, and reset it. */
 int bz_store_run(struct bz_store *store, sqlite3_stmt *stmt, struct bz_err *err);
 int bz_store_exec(sqlite3 *db, const char *sql, struct bz_err *err);
+/* What a database that may be lost at any time holds. */
+struct bz_store_shape {
+	const char *first; /* pragmas that come before anything else */
+	const char *schema;
+	int version; /* PRAGMA user_version */
+};
+/* A connection to one, made anew where there is none, or one that is damaged or of another version;
+ * NULL with err. READER: never made. */
+sqlite3 *bz_store_open_cache(
+	const char *path, const struct bz_store_shape *shape, bool reader, struct bz_err *err);
 /* A connection to state.db, made anew where there is none; NULL with err. */
 sqlite3 *bz_store_open_state(const char *path, struct bz_err *err);
 

@@ -87,7 +87,7 @@ static bool is_urgent(const struct bz_worker *w, const struct bz_request *r)
 
 	if (is_left_fetch(w, r))
 		return false;
-	return r->kind == BZ_REQ_OPEN || r->kind == BZ_REQ_OFFLINE ||
+	return r->is_kept || r->kind == BZ_REQ_OPEN || r->kind == BZ_REQ_OFFLINE ||
 	       (r->kind == BZ_REQ_LISTING && r->limit != NULL) ||
 	       (local_mail && (r->kind == BZ_REQ_FETCH || r->kind == BZ_REQ_FLAGS ||
 				      (r->kind >= BZ_REQ_MOVE && r->kind <= BZ_REQ_FOLDER_DELETE)));
@@ -98,6 +98,7 @@ static bool on_urgent(void *me)
 	struct bz_worker *w = me;
 	bool urgent;
 
+	bz_worker_look_up_kept(w);
 	pthread_mutex_lock(&w->lock);
 	urgent = w->quit;
 	for (const GList *l = w->queue.head; l != NULL && !urgent; l = l->next)
@@ -149,6 +150,7 @@ static void keep_in_view(struct bz_worker *w, const struct bz_request *r)
 	w->in_view = g_strdup(r->folder);
 	w->window = r->window;
 	w->more = false;
+	w->ahead_n = 0;
 }
 
 static void do_open(struct bz_worker *w, struct bz_request *r)
@@ -224,6 +226,8 @@ static void do_refresh(struct bz_worker *w, struct bz_request *r)
 static void do_fetch(struct bz_worker *w, struct bz_request *r)
 {
 	struct bz_worker_fetch f = {.request = r};
+	struct bz_message *message;
+	enum bz_fetch what;
 	struct bz_err err = {0};
 	int rc = bz_worker_on_line(w, bz_worker_step_fetch, &f, &err);
 
@@ -235,7 +239,12 @@ static void do_fetch(struct bz_worker *w, struct bz_request *r)
 	}
 	if (rc != 0 && err.kind == BZ_ERR_STALE)
 		w->refresh_due = w->in_view != NULL;
+	what = r->fetch;
+	message = f.message != NULL ? bz_message_ref(f.message) : NULL;
 	complete(w, r, rc == 0 ? NULL : &err, NULL, f.message);
+	if (message != NULL)
+		bz_worker_keep(w, what, message); /* once the person has it */
+	bz_message_unref(message);
 }
 
 static void do_trust(struct bz_worker *w, struct bz_request *r)
@@ -398,6 +407,8 @@ static void handle(struct bz_worker *w, struct bz_request *r)
 		complete(w, r, &err, NULL, NULL);
 	} else if (r->sift != NULL) {
 		bz_worker_do_limit(w, r);
+	} else if (r->kind == BZ_REQ_FETCH && bz_worker_do_kept(w, r)) {
+		/* no line was needed */
 	} else if (line && w->line == BZ_LINE_CHOICE) {
 		refuse_offline(w, r);
 	} else if (!line && bz_worker_is_remote(w) &&
@@ -427,16 +438,20 @@ static int64_t work_due(const struct bz_worker *w)
 	return w->check_at > g_get_monotonic_time() ? w->check_at : 0;
 }
 
+/* The sooner of two; -1 = never. */
+static int64_t sooner(int64_t a, int64_t b)
+{
+	return a < 0 ? b : b < 0 ? a : MIN(a, b);
+}
+
 /* Monotonic us until which to sleep; 0 = something is due now; -1 = until woken. */
 static int64_t due(const struct bz_worker *w)
 {
-	int64_t when = work_due(w);
+	int64_t when = sooner(work_due(w), bz_worker_ahead_due(w));
 
-	if (when == 0 || w->tidy_at == 0)
+	if (w->tidy_at == 0)
 		return when;
-	if (w->tidy_at <= g_get_monotonic_time())
-		return 0;
-	return when < 0 ? w->tidy_at : MIN(when, w->tidy_at);
+	return sooner(when, w->tidy_at <= g_get_monotonic_time() ? 0 : w->tidy_at);
 }
 
 static void begin_quiet(struct bz_worker *w)
@@ -512,7 +527,9 @@ static void do_background(struct bz_worker *w)
 	g_autofree char *folder = g_strdup(w->in_view);
 
 	if (work_due(w) != 0) {
-		if (due(w) == 0)
+		if (bz_worker_ahead_due(w) == 0)
+			bz_worker_ahead(w);
+		else if (due(w) == 0)
 			tidy(w);
 		return;
 	}
@@ -624,6 +641,8 @@ static int open_store(struct bz_worker *w, struct bz_err *err)
 			*err = why;
 		return -1;
 	}
+	if ((w->ops->caps & BZ_CAP_LIVE) != 0)
+		bz_store_on_gone(w->store, bz_worker_on_gone, w);
 	w->backend = w->ops->create(w->account, w->store, err);
 	return w->backend != NULL ? 0 : -1;
 }
@@ -645,6 +664,7 @@ static void free_worker(struct bz_worker *w)
 {
 	if (w->backend != NULL)
 		w->ops->destroy(&w->backend);
+	bz_worker_close_bodies(w);
 	bz_store_close(&w->store);
 	if (w->account->protocol == BZ_PROTOCOL_FILE && strcmp(w->account->mbox, "-") == 0)
 		bz_store_unlink(w->cache_path); /* nobody can name that mail again */

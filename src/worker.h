@@ -18,7 +18,7 @@ enum bz_request_kind {
 	BZ_REQ_LISTING,  /* folder name: the listing from the store, no network */
 	BZ_REQ_REFRESH,  /* folder name + window: get mail / sync now; dry_run: result copies */
 	BZ_REQ_FOLDERS,  /* list_folders */
-	BZ_REQ_FETCH,    /* ref + fetch: result message */
+	BZ_REQ_FETCH,    /* ref + fetch: result message; from what is kept here, where it is */
 	BZ_REQ_FLAGS,    /* refs + add/remove */
 	BZ_REQ_TRUST,    /* cert + pin: accepted by the person; then reconnects */
 	BZ_REQ_PASSWORD, /* typed by the person: used, kept for the run once it worked */
@@ -50,6 +50,7 @@ struct bz_request {
 	struct bz_window window;
 	GArray *refs; /* struct bz_msgref */
 	enum bz_fetch fetch;
+	bool is_kept, is_looked_up; /* FETCH; the worker's: no line is needed */
 	unsigned add, remove;
 	bool on;
 	bool dry_run; /* REFRESH of POP: say what would come and go (bz_job.forecast) */

@@ -2,6 +2,7 @@
 #ifndef BZ_WORKER_PRIVATE_H
 #define BZ_WORKER_PRIVATE_H
 
+#include "src/bodies.h"
 #include "src/worker.h"
 
 #include <pthread.h>
@@ -32,7 +33,11 @@ struct bz_worker {
 	struct bz_store *store;
 	struct bz_backend *backend;
 	struct bz_report report;
-	char *in_view; /* folder to refresh after a reconnect */
+	struct bz_bodies *bodies;  /* opened when first needed */
+	struct bz_msgref ahead[2]; /* to be fetched before anybody asks */
+	unsigned ahead_n;
+	int64_t ahead_at; /* monotonic us: not before */
+	char *in_view;    /* folder to refresh after a reconnect */
 	struct bz_window window;
 	bool refresh_due; /* OPEN answered; its refresh is still to be done */
 	bool looking;     /* look() has something left */
@@ -97,6 +102,21 @@ void bz_worker_watch(struct bz_worker *worker, int64_t when);
 int64_t bz_worker_slice(const struct bz_worker *worker, int64_t when);
 /* After a sleep of the computer: a line that was up is no longer, one that waits is tried. */
 void bz_worker_note_sleep(struct bz_worker *worker);
+
+/* --- worker_bodies.c: the worker's thread alone ----------------------------------------------- */
+
+/* Answer a FETCH from what is kept here; false: it needs the line, and is still the caller's. */
+bool bz_worker_do_kept(struct bz_worker *worker, struct bz_request *request);
+/* Look up which of the waiting FETCHes need no line: is_kept. */
+void bz_worker_look_up_kept(struct bz_worker *worker);
+/* A message came for the person: it is kept, and its neighbours are fetched in a quiet moment. */
+void bz_worker_keep(struct bz_worker *worker, enum bz_fetch what, const struct bz_message *message);
+/* When there is something to fetch ahead: monotonic us, 0 = now, -1 = there is not. */
+int64_t bz_worker_ahead_due(const struct bz_worker *worker);
+void bz_worker_ahead(struct bz_worker *worker);
+void bz_worker_close_bodies(struct bz_worker *worker);
+/* bz_store_on_gone's; me is the worker. */
+void bz_worker_on_gone(void *me, uint32_t folder, uint32_t uid);
 
 /* --- worker_line.c: the worker's thread alone ------------------------------------------------- */
 

@@ -105,6 +105,7 @@ struct ui_reader {
 	uint64_t fetch_request, render_request;
 	int64_t asked;      /* monotonic us */
 	int64_t preview_at; /* when a preview is to be asked for; 0 = not */
+	bool is_looked_up;  /* it was, of what is kept here alone */
 	int top, height, width;
 	int found;      /* the line that was searched for */
 	unsigned flags; /* enum bz_render_flag */

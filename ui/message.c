@@ -328,7 +328,8 @@ static int status_room(int w)
 static char *waiting_words(const struct ui_app *app)
 {
 	const struct ui_account *a = app->index.account;
-	bool fetching = app->reader.fetch_request != 0 && app->reader.message == NULL;
+	bool fetching = app->reader.fetch_request != 0 && app->reader.asked > 0 &&
+			app->reader.message == NULL;
 	int64_t since = fetching ? (g_get_monotonic_time() - app->reader.asked) / G_USEC_PER_SEC
 			: a->line == BZ_LINE_CONNECTING ? now_s() - a->since
 							: 0;
@@ -478,5 +479,6 @@ bool ui_is_ticking(const struct ui_app *app)
 			return true;
 	if (app->reader.fetch_request != 0)
 		return true;
-	return app->reader.preview_at > 0 && ui_reader_can_fetch(app->index.account);
+	return app->reader.preview_at > 0 &&
+	       (!app->reader.is_looked_up || ui_reader_can_fetch(app->index.account));
 }

@@ -55,13 +55,14 @@ static void fetch(struct ui_app *app, enum bz_fetch what)
 	request->refs = g_array_new(FALSE, FALSE, sizeof r->ref);
 	g_array_append_val(request->refs, r->ref);
 	request->fetch = what;
-	r->asked = g_get_monotonic_time();
+	r->asked = what != BZ_FETCH_KEPT ? g_get_monotonic_time() : 0;
+	r->is_looked_up = what == BZ_FETCH_KEPT;
 	r->err = (struct bz_err){0};
 	r->fetch_request = bz_worker_submit(r->account->worker, request);
 	app->dirty = true;
 }
 
-static void begin(struct ui_app *app)
+static void begin(struct ui_app *app, enum bz_fetch what)
 {
 	struct ui_reader *r = &app->reader;
 	const struct ui_index *x = &app->index;
@@ -75,7 +76,7 @@ static void begin(struct ui_app *app)
 	r->ref = (struct bz_msgref){x->folder_id, x->uidvalidity, row->uid};
 	r->flags = BZ_RENDER_HEADERS;
 	if (r->open || (row->flags & BZ_FLAG_LEFT) == 0) /* looking on downloads nothing */
-		fetch(app, BZ_FETCH_TEXT);
+		fetch(app, what);
 }
 
 /* What was opened and is seen; a message that does not come stays unread. */
@@ -95,8 +96,8 @@ void ui_reader_open(struct ui_app *app)
 	r->open = true;
 	app->focus = UI_IN_READER;
 	if (r->row == 0 || r->row != app->index.row ||
-		(r->message == NULL && r->fetch_request == 0))
-		begin(app);
+		(r->message == NULL && (r->fetch_request == 0 || r->is_looked_up)))
+		begin(app, BZ_FETCH_TEXT);
 	r->top = 0;
 	if (r->message != NULL)
 		mark_read(app);
@@ -119,16 +120,29 @@ bool ui_reader_can_fetch(const struct ui_account *a)
 	return (a->caps & BZ_CAP_LIVE) == 0 || a->line == BZ_LINE_ONLINE;
 }
 
+/* While there is no line: what is kept here is shown, for the rest the line is waited for. */
+static void look_up(struct ui_app *app)
+{
+	struct ui_reader *r = &app->reader;
+	int64_t at = r->preview_at;
+
+	begin(app, BZ_FETCH_KEPT);
+	r->preview_at = at;
+	r->is_looked_up = true;
+}
+
 void ui_reader_tick(struct ui_app *app)
 {
 	struct ui_reader *r = &app->reader;
 
-	if (r->preview_at == 0 || g_get_monotonic_time() < r->preview_at || r->open ||
-		!ui_reader_can_fetch(app->index.account))
+	if (r->preview_at == 0 || g_get_monotonic_time() < r->preview_at || r->open)
 		return;
-	r->preview_at = 0;
-	if (app->layout.reader_shares)
-		begin(app);
+	if (!app->layout.reader_shares)
+		r->preview_at = 0;
+	else if (ui_reader_can_fetch(app->index.account))
+		begin(app, BZ_FETCH_TEXT);
+	else if (!r->is_looked_up)
+		look_up(app);
 }
 
 void ui_reader_close(struct ui_app *app)
@@ -164,11 +178,29 @@ static void follow(struct ui_app *app, const struct bz_msgref *ref)
 		app->reader.row = app->index.row;
 }
 
+/* A line that is on its way is waited for without a word. */
+static void not_kept(struct ui_app *app, const struct bz_event *event)
+{
+	struct ui_reader *r = &app->reader;
+	enum bz_line_state line = r->account->line;
+
+	if (line == BZ_LINE_NONE || line == BZ_LINE_CONNECTING || line == BZ_LINE_ONLINE)
+		return;
+	r->err = event->err;
+	r->preview_at = 0; /* it is asked for once the line is there */
+}
+
 static void take_message(struct ui_app *app, struct bz_event *event)
 {
 	struct ui_reader *r = &app->reader;
 
 	r->fetch_request = 0;
+	if (event->message == NULL && r->is_looked_up) {
+		not_kept(app, event);
+		return;
+	}
+	r->preview_at = 0;
+	r->is_looked_up = false;
 	if (event->message == NULL) {
 		r->err = event->err;
 		if (event->err.kind == BZ_ERR_CANCELLED && r->open)

@@ -232,17 +232,60 @@ static void moving_on_a_slow_line_keeps_it(void **state)
 	term_wait(t, "Body of letter 60");
 	term_wait(t, "Casa online");
 	server_tell(f->s, "pause");
-	term_type(t, "j");
+	term_type(t, "jjj"); /* past the neighbour, which came ahead */
 	term_wait(t, "Fetching");
 	term_type(t, "j");
-	term_wait_cursor(t, 3);
+	term_wait_cursor(t, 5);
 	term_type(t, "\r");
 	term_wait(t, "Space more");
 	term_type(t, "q");
 	term_wait(t, "Enter read");
 	server_tell(f->s, "resume");
-	term_wait(t, "Body of letter 58");
+	term_wait(t, "Body of letter 56");
 	assert_true(term_find(t, "Casa online") > 0);
+	leave(t);
+}
+
+static void what_was_read_needs_no_server(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t;
+
+	begin(f, folders, "good");
+	home(f, IMAP, true, "secret");
+	t = start(f, 24, 80);
+	term_wait(t, "Casa online");
+	term_type(t, "\r");
+	term_wait(t, "Body of letter 60");
+	term_wait(t, "5 unread of 60");
+	term_type(t, "qjjjj\r");
+	term_wait(t, "Body of letter 56");
+	term_type(t, "q");
+	term_wait(t, "Enter read");
+	server_tell(f->s, "pause");
+	term_type(t, "kkkk\r");
+	term_wait(t, "Body of letter 60");
+	term_type(t, "qjj\r"); /* this one was never read */
+	term_wait(t, "Fetching");
+	term_type(t, "qjj\r"); /* and is not waited for */
+	term_wait(t, "Body of letter 56");
+	term_type(t, "q");
+	term_wait(t, "Enter read");
+	leave(t);
+	t = start(f, 36, 120); /* another run, which never meets the server */
+	term_wait(t, "Body of letter 60");
+	term_type(t, "jjjj");
+	term_wait(t, "Body of letter 56");
+	assert_int_equal(term_find(t, "Casa online"), -1);
+	term_type(t, "w");
+	term_wait(t, "offline by choice");
+	term_type(t, "jjjj");
+	term_wait(t, "not kept here");
+	term_type(t, "kkkk");
+	term_wait(t, "Body of letter 56");
+	server_tell(f->s, "resume");
+	term_type(t, "jjjjw");
+	term_wait(t, "Body of letter 52");
 	leave(t);
 }
 
@@ -691,6 +734,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			an_unknown_certificate_is_asked_about, setup, teardown),
 		cmocka_unit_test_setup_teardown(moving_on_a_slow_line_keeps_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_was_read_needs_no_server, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_was_not_seen_stays_unread, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			what_did_not_come_comes_when_online_again, setup, teardown),

@@ -193,6 +193,27 @@ static void what_is_no_value_names_one(void **state)
 	check_problem(f, GOOD "fetch-order = oldest\n", "buzonrc:5: \"fetch-order\" is for POP");
 }
 
+static void what_is_kept_of_imap_has_a_size(void **state)
+{
+	struct fixture *f = *state;
+	struct bz_settings *s;
+
+	assert_int_equal(load(f, GOOD, &s)->body_cache, 200000000);
+	bz_settings_destroy(&s);
+	assert_int_equal(load(f, GOOD "body-cache = 1.5G\n", &s)->body_cache, 1500000000);
+	bz_settings_destroy(&s);
+	assert_int_equal(load(f, GOOD "body-cache = off\n", &s)->body_cache, 0);
+	bz_settings_destroy(&s);
+	assert_int_equal(load(f, GOOD "body-cache = 0\n", &s)->body_cache, 0);
+	bz_settings_destroy(&s);
+	check_problem(f, GOOD "body-cache = much\n",
+		"buzonrc:5: \"body-cache\" cannot be \"much\"; write a size, 50M or 1G, or: off");
+	check_problem(
+		f, GOOD "body-cache = 10k\n", "buzonrc:5: \"body-cache\" is 10k; the least is 1M");
+	check_problem(
+		f, POP "body-cache = 10M\n", "buzonrc:5: \"body-cache\" is for IMAP accounts only");
+}
+
 static void rules_belong_to_accounts(void **state)
 {
 	struct fixture *f = *state;
@@ -354,6 +375,7 @@ int main(void)
 		CASE(all_mistakes_come_at_once),
 		CASE(a_pop_account_says_how_it_downloads),
 		CASE(what_is_no_value_names_one),
+		CASE(what_is_kept_of_imap_has_a_size),
 		CASE(rules_belong_to_accounts),
 		CASE(a_wrong_rule_names_line_and_column),
 		CASE(two_accounts_with_one_mbox_are_refused),

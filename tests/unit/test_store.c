@@ -125,6 +125,50 @@ static void ids_come_newest_first(void **state)
 	g_array_unref(ids);
 }
 
+static void the_rows_beside_one_are_found(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t folder = put_folder(f, "INBOX", 1), other = put_folder(f, "Other", 1);
+	struct bz_summary row;
+
+	put_row(f, folder, 1, BZ_FLAG_SEEN);
+	put_row(f, folder, 4, 0);
+	put_row(f, folder, 9, 0);
+	put_row(f, other, 3, 0);
+	assert_int_equal(bz_store_beside(f->store, folder, 4, false, &row, NULL), 0);
+	assert_int_equal(row.uid, 1);
+	bz_summary_clear(&row);
+	assert_int_equal(bz_store_beside(f->store, folder, 4, true, &row, NULL), 0);
+	assert_int_equal(row.uid, 9);
+	bz_summary_clear(&row);
+	assert_int_equal(bz_store_beside(f->store, folder, 9, true, &row, NULL), 1);
+	assert_int_equal(bz_store_beside(f->store, folder, 1, false, &row, NULL), 1);
+}
+
+static void note_gone(void *me, uint32_t folder, uint32_t uid)
+{
+	g_string_append_printf(me, "%u/%u ", folder, uid);
+}
+
+static void who_watches_is_told_what_goes(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t folder = put_folder(f, "INBOX", 1);
+	g_autofree char *want = g_strdup_printf("%u/4 %u/0 %u/0 ", folder, folder, folder);
+	GString *told = g_string_new(NULL);
+
+	put_row(f, folder, 1, 0);
+	put_row(f, folder, 4, 0);
+	bz_store_on_gone(f->store, note_gone, told);
+	assert_int_equal(bz_store_remove(f->store, folder, 4, NULL), 0);
+	put_folder(f, "INBOX", 1); /* nothing goes */
+	put_folder(f, "INBOX", 2);
+	assert_int_equal(bz_store_folder_drop(f->store, folder, NULL), 0);
+	assert_string_equal(told->str, want);
+	bz_store_on_gone(f->store, NULL, NULL);
+	g_string_free(told, TRUE);
+}
+
 static void the_nearest_unread_is_found_on_either_side(void **state)
 {
 	struct fixture *f = *state;
@@ -417,6 +461,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(rows_keep_their_ids),
 		CASE(ids_come_newest_first),
+		CASE(the_rows_beside_one_are_found),
+		CASE(who_watches_is_told_what_goes),
 		CASE(the_nearest_unread_is_found_on_either_side),
 		CASE(a_changed_validity_drops_the_rows),
 		CASE(a_rollback_leaves_nothing),
