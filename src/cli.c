@@ -167,7 +167,7 @@ static int run_check(struct bz_cli *cli, char **words)
 	if (cli->store)
 		return bz_cli_check_store(cli, words, cli->repair);
 	if (!cli->config_only) {
-		fputs(_("buzon: check what? Write: buzon check --config\n"), stderr);
+		fputs(_("buzon: check what? Write: buzon check --config or --store\n"), stderr);
 		return EX_USAGE;
 	}
 	printf(ngettext("%s: %u account, no mistake found\n", "%s: %u accounts, no mistake found\n",

@@ -183,6 +183,30 @@ static void free_rows(struct shown *list)
 	list->rows = list->all = NULL;
 }
 
+/* A folder of downloaded mail that no server knows. */
+static bool is_local(const struct shown *list)
+{
+	return list->session->account->protocol == BZ_PROTOCOL_POP &&
+	       list->folder.role != BZ_ROLE_INBOX;
+}
+
+/* Look for what is new in the folder; a local one needs no server for that. */
+static int refresh(struct shown *list, const char *name, uint32_t rows, struct bz_err *err)
+{
+	struct bz_request *offline;
+	int rc;
+
+	if (!is_local(list))
+		return bz_session_refresh(list->session, name, rows, err);
+	offline = bz_request_new(BZ_REQ_OFFLINE);
+	offline->on = true;
+	bz_event_free(bz_session_do(list->session, offline, NULL));
+	rc = bz_session_refresh(list->session, name, rows, err);
+	if (rc != 0 && err->kind == BZ_ERR_NET) /* the folder was looked at before */
+		*err = (struct bz_err){0};
+	return rc;
+}
+
 /* As many rows as wanted, from the server if it can be reached: what is kept here comes back even
  * when *err says that it cannot. None when nothing can be read. */
 static void get_rows(struct shown *list, struct bz_err *err)
@@ -195,7 +219,7 @@ static void get_rows(struct shown *list, struct bz_err *err)
 
 	free_rows(list);
 	s->line_err = *err = (struct bz_err){0};
-	rc = bz_session_refresh(s, name, limit > 0 ? limit : WINDOW, err);
+	rc = refresh(list, name, limit > 0 ? limit : WINDOW, err);
 	list->all = wait_rows(s, name, limit, rc == 0, &kept_err);
 	list->rows = list->all == NULL || match == NULL
 			     ? list->all

@@ -203,6 +203,18 @@ static void do_forecast(struct bz_worker *w, struct bz_request *r)
 	bz_worker_complete(w, r, rc == 0 ? NULL : &err, event);
 }
 
+static void refuse_offline(struct bz_worker *w, struct bz_request *r)
+{
+	struct bz_err err;
+
+	bz_err_set(&err, BZ_ERR_NET, BZ_CODE_NONE,
+		_("%s is offline by choice. What is kept here stays readable; w goes online "
+		  "again."),
+		w->account->id);
+	complete(w, r, &err, NULL, NULL);
+}
+
+/* What stands in files is looked at first, with a line or without. */
 static void do_refresh(struct bz_worker *w, struct bz_request *r)
 {
 	g_autofree char *folder = g_strdup(r->folder);
@@ -217,6 +229,8 @@ static void do_refresh(struct bz_worker *w, struct bz_request *r)
 		rc = look(w, &err);
 	if (rc != 0)
 		complete(w, r, &err, NULL, NULL);
+	else if (w->line == BZ_LINE_CHOICE)
+		refuse_offline(w, r);
 	else if (r->dry_run)
 		do_forecast(w, r);
 	else
@@ -327,17 +341,6 @@ static bool needs_line(const struct bz_worker *w, const struct bz_request *r)
 	return kind == BZ_REQ_REFRESH || bz_worker_mail_needs_line(w, kind);
 }
 
-static void refuse_offline(struct bz_worker *w, struct bz_request *r)
-{
-	struct bz_err err;
-
-	bz_err_set(&err, BZ_ERR_NET, BZ_CODE_NONE,
-		_("%s is offline by choice. What is kept here stays readable; w goes online "
-		  "again."),
-		w->account->id);
-	complete(w, r, &err, NULL, NULL);
-}
-
 /* What reads local files only must not touch the line's state. */
 static void do_local(struct bz_worker *w, struct bz_request *r)
 {
@@ -409,7 +412,7 @@ static void handle(struct bz_worker *w, struct bz_request *r)
 		bz_worker_do_limit(w, r);
 	} else if (r->kind == BZ_REQ_FETCH && bz_worker_do_kept(w, r)) {
 		/* no line was needed */
-	} else if (line && w->line == BZ_LINE_CHOICE) {
+	} else if (line && w->line == BZ_LINE_CHOICE && r->kind != BZ_REQ_REFRESH) {
 		refuse_offline(w, r);
 	} else if (!line && bz_worker_is_remote(w) &&
 		   (r->kind == BZ_REQ_FETCH || r->kind == BZ_REQ_FLAGS ||

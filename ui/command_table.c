@@ -6,8 +6,10 @@
 static const struct ui_command_info table[] = {
 	{UI_OPEN, UI_IN_INDEX, N_(":open"), N_("Enter, Right"), N_("read"),
 		N_("read the selected message"), 0, UI_NO_ARGUMENT, NULL},
-	{UI_OPEN, UI_IN_SIDEBAR | UI_IN_PICKER, N_(":open-folder"), N_("Enter, Right"), N_("open"),
+	{UI_OPEN, UI_IN_SIDEBAR, N_(":open-folder"), N_("Enter, Right"), N_("open"),
 		N_("open the selected folder"), 0, UI_NO_ARGUMENT, NULL},
+	{UI_OPEN, UI_IN_PICKER, N_(":choose"), N_("Enter"), N_("choose"),
+		N_("take the selected folder"), 0, UI_NO_ARGUMENT, NULL},
 	{UI_FORWARD, UI_IN_READER, N_(":forward"), N_("Space"), N_("more"),
 		N_("a page on; at the end the next unread message"), 0, UI_NO_ARGUMENT, NULL},
 	{UI_FORWARD, UI_IN_INDEX, N_(":open-space"), N_("Space"), NULL,

@@ -1,4 +1,5 @@
 /* A folder by a few letters of its name. */
+#include "src/backend.h"
 #include "src/lang.h"
 #include "src/text.h"
 #include "ui/app.h"
@@ -21,6 +22,7 @@ struct picker {
 	ui_picked *picked;
 	GString *typed;
 	int pos, top, page;
+	bool may_make; /* a folder, in the only account */
 };
 
 static void free_choice(void *me)
@@ -108,7 +110,9 @@ static void draw(struct ui_app *app, struct ui_view *view, const struct ui_rect 
 			at == p->pos ? UI_SELECTION : UI_TEXT);
 	}
 	if (p->shown->len == 0)
-		ui_draw_text(r->y + 1, r->x, r->w, UI_DIM, _("  No folder fits."));
+		ui_draw_text(r->y + 1, r->x, r->w, UI_DIM,
+			p->may_make ? _("  No folder fits. Esc, then :create-folder makes one.")
+				    : _("  No folder fits."));
 	ui_draw_cursor(r->y, r->x + MIN(bz_text_width(head), r->w - 1));
 }
 
@@ -199,6 +203,7 @@ struct ui_view *ui_picker_new(
 	p->typed = g_string_new(NULL);
 	p->label = label;
 	p->picked = picked;
+	p->may_make = only != NULL && (only->caps & BZ_CAP_FOLDERS) != 0;
 	for (int i = 0; i < app->n; i++)
 		if (only == NULL || only == &app->accounts[i])
 			add_account(p, &app->accounts[i]);

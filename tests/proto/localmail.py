@@ -110,6 +110,14 @@ def check_folders():
         test("and shown", shown.returncode == 0 and b"letter 1" in shown.stdout, (ref, shown))
         empty = home.run("list", "Casa/Trash")
         test("Trash is there before anything is in it", empty.returncode == 0 and empty.stdout == b"", empty)
+    with Fake(drop(1)) as server, Home("pop", server.port) as home:
+        fetched(server, home, 1)
+        logins = len(server.lines)
+        shutil.copy(inbox(home), home.path / ".local/share/buzon/casa/Otra.mbox")
+        listed = home.run("list", "Casa/Otra")
+        test("a local folder is listed without the server, with what another program put there",
+             listed.returncode == 0 and b"letter 1" in listed.stdout and listed.stderr == b""
+             and len(server.lines) == logins, (listed, server.got))
 
 
 def check_without_state():

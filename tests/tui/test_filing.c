@@ -240,10 +240,16 @@ static void folders_are_made_filed_into_renamed_and_deleted(void **state)
 	begin(f, "");
 	t = start(f, 24, 100, NULL);
 	term_wait(t, "12 unread of 12");
+	term_type(t, "szzz");
+	term_wait(t, "No folder fits. Esc, then :create-folder makes one.");
+	term_type(t, "\033");
+	term_wait(t, "12 unread of 12");
 	term_type(t, ":create-folder A\303\261o nuevo\r");
 	term_wait(t, "The folder A\303\261o nuevo is there.");
 	term_wait(t, "   A\303\261o nuevo"); /* in the sidebar */
-	term_type(t, "sano\r");              /* the picker needs no tilde */
+	term_type(t, "sano");                /* the picker needs no tilde */
+	term_wait(t, "Enter choose");
+	term_type(t, "\r");
 	term_wait(t, "Moved 1 message to A\303\261o nuevo.  u undo");
 	term_wait_gone(t, "letter 12");
 	term_type(t, ":move an\t");
