@@ -243,7 +243,8 @@ static int count_arrivals(const struct imap_moving *m)
 		if (m->riders[i].fate != IMAP_ARRIVED)
 			continue;
 		folder.exists += !selected;
-		folder.unseen += (m->riders[i].row.flags & BZ_FLAG_SEEN) == 0;
+		folder.unseen +=
+			m->riders[i].row.row != 0 && (m->riders[i].row.flags & BZ_FLAG_SEEN) == 0;
 	}
 	rc = bz_store_folder_put(b->store, &folder, m->call.err);
 	bz_folder_clear(&folder);
