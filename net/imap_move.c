@@ -5,57 +5,9 @@
 #include "src/lang.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* --- commands --------------------------------------------------------------------------------- */
-
-/* Some servers tell before the login alone, and less. */
-static int know_caps(struct imap_call *call, unsigned wanted)
-{
-	static const struct imap_on on = {.end = imap_on_end};
-	struct imap_result result;
-
-	if ((imap_caps(call->b->conn) & wanted) == wanted)
-		return 0;
-	if (imap_submit(call->b->conn, &on, &result, NULL, call->err, "CAPABILITY") != 0)
-		return -1;
-	return imap_go(call->b, call->job, NULL, call->err);
-}
-
-/* Mark as deleted, and remove where one may name what to remove; *marked: one may not. Both in one
- * flight: what the second would take of the set although the first failed is to go as well. */
-static int erase(struct imap_call *call, const uint32_t *uids, size_t n, bool *marked)
-{
-	static const struct imap_on on = {.end = imap_on_end};
-	struct bz_backend *b = call->b;
-	struct imap_result store = {.end = IMAP_OK}, expunge = {.end = IMAP_OK};
-	GString *set;
-	int rc;
-
-	if (know_caps(call, IMAP_CAP_UIDPLUS) != 0)
-		return -1;
-	set = g_string_new(NULL);
-	(void)imap_uidset_add(set, uids, n);
-	*marked = (imap_caps(b->conn) & IMAP_CAP_UIDPLUS) == 0;
-	rc = imap_submit(b->conn, &on, &store, NULL, call->err,
-		"UID STORE %s +FLAGS.SILENT (\\Deleted)", set->str);
-	if (rc == 0 && !*marked)
-		rc = imap_submit(
-			b->conn, &on, &expunge, NULL, call->err, "UID EXPUNGE %s", set->str);
-	g_string_free(set, TRUE);
-	if (rc == 0)
-		rc = imap_go(b, call->job, NULL, call->err);
-	if (rc != 0)
-		return -1;
-	if (imap_check(&store, NULL, "") != 0)
-		return imap_refused(
-			&store, call->err, _("The server did not delete the messages."));
-	if (expunge.end != IMAP_OK)
-		return imap_refused(&expunge, call->err,
-			_("The server marked the messages as deleted, but did not remove them."));
-	return 0;
-}
 
 /* UIDNEXT of the target: what arrives there is looked for from it on. A server that does not tell
  * is taken as it is. */
@@ -211,12 +163,12 @@ static int erase_surely(struct imap_moving *m, const uint32_t *uids, size_t n)
 	int rc = enter_source(m, true);
 
 	if (rc == 0)
-		rc = erase(&m->call, uids, n, &m->marked);
+		rc = imap_erase(&m->call, uids, n, &m->marked);
 	if (rc == 0 || !is_of_line(m->call.err))
 		return rc;
 	imap_disconnect(m->call.b);
 	rc = enter_source(m, true);
-	return rc == 0 ? erase(&m->call, uids, n, &m->marked) : -1;
+	return rc == 0 ? imap_erase(&m->call, uids, n, &m->marked) : -1;
 }
 
 static int is_in_both(struct imap_moving *m)
@@ -276,111 +228,25 @@ static void tell_places(const struct imap_moving *m)
 	}
 }
 
-/* The target's numbers, where it is not selected itself. Its rows come when it is looked at. */
+/* The target's numbers; how many there are is known better where it is selected itself. Its rows
+ * come when it is looked at. */
 static int count_arrivals(const struct imap_moving *m)
 {
 	struct bz_backend *b = m->call.b;
+	bool selected = b->box.name != NULL && b->box.folder == m->to.id;
 	struct bz_folder folder;
-	int rc;
+	int rc = bz_store_folder_by_id(b->store, m->to.id, &folder, m->call.err);
 
-	if (b->box.name != NULL && b->box.folder == m->to.id)
-		return 0;
-	rc = bz_store_folder_by_id(b->store, m->to.id, &folder, m->call.err);
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;
 	for (size_t i = 0; i < m->n; i++) {
 		if (m->riders[i].fate != IMAP_ARRIVED)
 			continue;
-		folder.exists++;
-		folder.unseen += (m->riders[i].row.flags & BZ_FLAG_SEEN) == 0;
+		folder.exists += !selected;
+		folder.unseen +=
+			m->riders[i].row.row != 0 && (m->riders[i].row.flags & BZ_FLAG_SEEN) == 0;
 	}
 	rc = bz_store_folder_put(b->store, &folder, m->call.err);
-	bz_folder_clear(&folder);
-	return rc;
-}
-
-/* Rows of messages that left their folder, or are marked in it. */
-struct leaving {
-	struct imap_call *call;
-	struct bz_folder *folder;
-	bool marked;
-	GArray *ids;
-	uint32_t unseen;
-};
-
-static int drop_row(struct leaving *l, uint32_t uid)
-{
-	struct bz_store *store = l->call->b->store;
-	struct bz_summary row;
-	int known = bz_store_by_uid(store, l->folder->id, uid, &row, l->call->err);
-	unsigned flags;
-
-	if (known != 0)
-		return known < 0 ? -1 : 0;
-	g_array_append_val(l->ids, row.row);
-	l->unseen += (row.flags & BZ_FLAG_SEEN) == 0;
-	flags = row.flags | BZ_FLAG_DELETED;
-	bz_summary_clear(&row);
-	return l->marked ? bz_store_set_flags(store, l->folder->id, uid, flags, l->call->err)
-			 : bz_store_remove(store, l->folder->id, uid, l->call->err);
-}
-
-/* The server told by EXPUNGE how many are left. */
-static int put_folder(struct leaving *l)
-{
-	const struct imap_box *box = &l->call->b->box;
-	bool selected = box->name != NULL && box->folder == l->folder->id;
-
-	if (l->marked)
-		return 0;
-	if (selected)
-		l->folder->exists = box->exists;
-	else
-		l->folder->exists -= MIN(l->folder->exists, l->ids->len);
-	l->folder->unseen -= MIN(l->folder->unseen, l->unseen);
-	return bz_store_folder_put(l->call->b->store, l->folder, l->call->err);
-}
-
-/* Those that are only marked stay in the list, and show it. */
-static void tell_dropped(struct leaving *l)
-{
-	const struct bz_report *report = l->call->job->report;
-	struct bz_change *change = g_new0(struct bz_change, 1);
-
-	*change = (struct bz_change){
-		l->folder->id, BZ_CHANGE_GONE, l->folder->exists, l->folder->unseen, l->ids};
-	if (l->marked) {
-		change->kind = BZ_CHANGE_REBUILD;
-		g_clear_pointer(&change->ids, g_array_unref);
-	}
-	report->rows(report->me, change);
-	report->folders(report->me);
-}
-
-/* uids: those that left the folder, or are marked in it. */
-static int drop_rows(
-	struct imap_call *call, uint32_t folder_id, const uint32_t *uids, size_t n, bool marked)
-{
-	struct bz_folder folder;
-	struct leaving l = {.call = call, .folder = &folder, .marked = marked};
-	int rc = bz_store_folder_by_id(call->b->store, folder_id, &folder, call->err);
-
-	if (rc != 0)
-		return rc < 0 ? -1 : 0;
-	l.ids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
-	rc = bz_store_begin(call->b->store, call->err);
-	for (size_t i = 0; i < n && rc == 0; i++)
-		rc = drop_row(&l, uids[i]);
-	if (rc == 0)
-		rc = put_folder(&l);
-	if (rc == 0)
-		rc = bz_store_commit(call->b->store, call->err);
-	if (rc == 0) {
-		tell_dropped(&l);
-	} else {
-		bz_store_rollback(call->b->store);
-		g_array_unref(l.ids);
-	}
 	bz_folder_clear(&folder);
 	return rc;
 }
@@ -399,7 +265,7 @@ static int settle(struct imap_moving *m)
 			(m->riders[i].fate == IMAP_ARRIVED && m->left && !m->copy))
 			uids[n++] = m->uids[i];
 	if (n > 0)
-		return drop_rows(&m->call, m->from.id, uids, n, m->marked);
+		return imap_drop_rows(&m->call, m->from.id, uids, n, m->marked);
 	m->call.job->report->folders(m->call.job->report->me);
 	return 0;
 }
@@ -466,13 +332,6 @@ static int move_some(struct imap_moving *m)
 	return -1;
 }
 
-static void say_marked(const struct imap_call *call)
-{
-	call->job->report->note(call->job->report->me,
-		_("This server removes no single messages (UIDPLUS): they stay, marked as "
-		  "deleted."));
-}
-
 /* Where messages can only be marked, those that are went before: they would be there twice. */
 static int leave_out_marked(struct imap_moving *m, uint32_t *uids, size_t *n)
 {
@@ -482,7 +341,7 @@ static int leave_out_marked(struct imap_moving *m, uint32_t *uids, size_t *n)
 	if (m->copy)
 		return 0;
 	if (enter_source(m, true) != 0 ||
-		know_caps(&m->call, IMAP_CAP_MOVE | IMAP_CAP_UIDPLUS) != 0)
+		imap_know_caps(&m->call, IMAP_CAP_MOVE | IMAP_CAP_UIDPLUS) != 0)
 		return -1;
 	if ((imap_caps(m->call.b->conn) & (IMAP_CAP_MOVE | IMAP_CAP_UIDPLUS)) != 0)
 		return 0;
@@ -521,37 +380,7 @@ static int move_all(struct imap_moving *m, const uint32_t *uids, size_t n)
 	return rc;
 }
 
-/* --- the ops ---------------------------------------------------------------------------------- */
-
-static int by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* UIDs of the refs, ascending, each once; NULL (STALE) where they are not all of one folder. */
-static uint32_t *uids_of(const struct bz_msgref *refs, size_t *n, struct bz_err *err)
-{
-	uint32_t *uids = g_new(uint32_t, *n);
-	size_t kept = 0;
-
-	for (size_t i = 0; i < *n; i++) {
-		uids[i] = refs[i].uid;
-		if (refs[i].folder == refs[0].folder && refs[i].uidvalidity == refs[0].uidvalidity)
-			continue;
-		g_free(uids);
-		bz_err_set(err, BZ_ERR_STALE, BZ_CODE_NOT_FOUND,
-			_("The folder changed on the server; it is listed again."));
-		return NULL;
-	}
-	qsort(uids, *n, sizeof *uids, by_number);
-	for (size_t i = 0; i < *n; i++)
-		if (kept == 0 || uids[kept - 1] != uids[i])
-			uids[kept++] = uids[i];
-	*n = kept;
-	return uids;
-}
+/* --- the op ----------------------------------------------------------------------------------- */
 
 /* The target by its name; Trash and Archive are made where there is none. */
 static int find_target(struct imap_moving *m, const char *name)
@@ -589,12 +418,14 @@ int imap_move(struct bz_backend *b, const struct bz_job *job, const struct bz_ms
 	size_t n, const char *target, bool copy, GArray *moved, struct bz_err *err)
 {
 	struct imap_moving *m;
+	struct bz_err own;
 	uint32_t *uids;
 	int rc;
 
 	if (n == 0)
 		return 0;
-	uids = uids_of(refs, &n, err);
+	err = err != NULL ? err : &own;
+	uids = imap_uids_of(refs, &n, err);
 	if (uids == NULL)
 		return -1;
 	m = g_new0(struct imap_moving, 1);
@@ -607,51 +438,10 @@ int imap_move(struct bz_backend *b, const struct bz_job *job, const struct bz_ms
 	if (rc == 0)
 		rc = move_all(m, uids, n);
 	if (m->marked)
-		say_marked(&m->call);
+		imap_say_marked(&m->call);
 	bz_folder_clear(&m->from);
 	bz_folder_clear(&m->to);
 	g_free(m);
-	g_free(uids);
-	return rc;
-}
-
-static int expunge_some(
-	struct imap_call *call, const struct bz_msgref *ref, const uint32_t *uids, size_t n)
-{
-	bool marked;
-
-	if (imap_enter(call->b, call->job, ref, true, call->err) != 0)
-		return -1;
-	if (!call->b->box.writable)
-		return bz_err_set(call->err, BZ_ERR_REFUSED, BZ_CODE_READ_ONLY,
-			_("The server lets this folder be read only."));
-	if (erase(call, uids, n, &marked) != 0 ||
-		drop_rows(call, ref->folder, uids, n, marked) != 0)
-		return -1;
-	if (marked)
-		say_marked(call);
-	return 0;
-}
-
-int imap_expunge(struct bz_backend *b, const struct bz_job *job, const struct bz_msgref *refs,
-	size_t n, struct bz_err *err)
-{
-	struct imap_call call = {b, job, err, 0};
-	uint32_t *uids;
-	int rc = 0;
-
-	if (n == 0)
-		return 0;
-	uids = uids_of(refs, &n, err);
-	if (uids == NULL)
-		return -1;
-	for (size_t done = 0, some; done < n && rc == 0; done += some) {
-		GString *set = g_string_new(NULL);
-
-		some = imap_uidset_add(set, uids + done, n - done);
-		g_string_free(set, TRUE);
-		rc = expunge_some(&call, &refs[0], uids + done, some);
-	}
 	g_free(uids);
 	return rc;
 }

@@ -34,6 +34,21 @@ struct imap_moving {
 	bool marked; /* they are, marked as deleted */
 };
 
+/* imap_expunge.c: UIDs of the refs, ascending, each once; *n is how many. The caller's; NULL with
+ * STALE where they are not all of one folder. */
+uint32_t *imap_uids_of(const struct bz_msgref *refs, size_t *n, struct bz_err *err);
+/* Ask what the server can, where not all of that (enum imap_cap) is known: some tell less before
+ * the login, and nothing after it by themselves. */
+int imap_know_caps(struct imap_call *call, unsigned wanted);
+/* Of the selected folder, n <= IMAP_SET_UIDS: mark as deleted, and remove where one may name what
+ * to remove; *marked: one may not. May be repeated. Both in one flight: what the second would take
+ * of the set although the first failed is to go as well. */
+int imap_erase(struct imap_call *call, const uint32_t *uids, size_t n, bool *marked);
+/* The store follows, and it is told: they left the folder, or are marked in it. */
+int imap_drop_rows(
+	struct imap_call *call, uint32_t folder_id, const uint32_t *uids, size_t n, bool marked);
+void imap_say_marked(const struct imap_call *call);
+
 /* imap_places.c: where the messages are now, by what arrived in the target since. places are filled
  * as far as they are found; *any: did something arrive there at all? Selects the target. */
 int imap_find_places(struct imap_moving *m, bool *any);

@@ -9,13 +9,13 @@
 
 /* --- what arrived ----------------------------------------------------------------------------- */
 
+/* A copy has the size of what it was copied from. */
 static bool is_same(const struct bz_summary *a, const struct bz_summary *b)
 {
-	if (a->message_id != NULL && a->message_id[0] != '\0')
-		return g_strcmp0(a->message_id, b->message_id) == 0;
-	return a->row != 0 && a->size == b->size && a->date == b->date &&
-	       g_strcmp0(a->subject, b->subject) == 0 &&
-	       (b->message_id == NULL || b->message_id[0] == '\0');
+	if (a->row == 0 || a->size != b->size || g_strcmp0(a->message_id, b->message_id) != 0)
+		return false;
+	return (a->message_id != NULL && a->message_id[0] != '\0') ||
+	       (a->date == b->date && g_strcmp0(a->subject, b->subject) == 0);
 }
 
 /* Each arrival stands for one message, in the order of both. */
@@ -133,14 +133,13 @@ static int unknown(struct imap_moving *m)
 		m->to.title);
 
 	m->call.job->report->note(m->call.job->report->me, text);
-	if (m->call.err != NULL)
-		g_strlcpy(m->call.err->text, text, sizeof m->call.err->text);
+	g_strlcpy(m->call.err->text, text, sizeof m->call.err->text);
 	return -1;
 }
 
 int imap_look_after_cut(struct imap_moving *m)
 {
-	enum bz_err_kind kind = m->call.err != NULL ? m->call.err->kind : BZ_ERR_NET;
+	enum bz_err_kind kind = m->call.err->kind;
 
 	memset(m->places, 0, sizeof m->places);
 	if (kind == BZ_ERR_CANCELLED || kind == BZ_ERR_LOCAL || m->uidnext == 0)
