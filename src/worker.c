@@ -548,8 +548,8 @@ static void do_background(struct bz_worker *w)
 		do_unasked(w, bz_worker_step_background, NULL);
 		if (!w->more) /* whoever waits for the whole folder need not any longer */
 			bz_worker_on_progress(w, 0, 0, 0, 0);
-	} else if (bz_worker_can_watch(
-			   w)) { /* the folder is followed; the others' counts are not */
+	} else if (bz_worker_can_watch(w)) {
+		/* the folder is followed; the counts of the others are not */
 		w->check_at = 0;
 		do_unasked(w, bz_worker_step_folders, NULL);
 		bz_worker_arm_check(w);
