@@ -14,7 +14,7 @@ enum {
 	TEXTS_MAX = 8 << 20,      /* of all of them together */
 	ATTACHED_MAX = 256 << 10, /* a text that is attached, too: up to here it is read whole, */
 	ATTACHED_PART = 48 << 10, /* of a longer one this much */
-	RAW_MAX = 100 << 20
+	RAW_MAX = 100 * 1000 * 1000
 };
 
 struct opening {
