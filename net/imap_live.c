@@ -180,7 +180,7 @@ int imap_live_put(struct bz_backend *b, const struct bz_job *job, struct bz_err 
 	if (live->flags->len > 0)
 		rc = put_flags(b, job, live->flags, err);
 	if (rc == 0 && live->gone->len > 0)
-		rc = imap_drop_rows(b, job, live->gone, err);
+		rc = imap_remove_rows(b, job, live->gone, err);
 	g_array_set_size(live->flags, 0);
 	g_array_set_size(live->gone, 0);
 	return rc == 0 ? imap_put_counts(b, job, live->uids != NULL, err) : -1;

@@ -292,7 +292,7 @@ static int end_drop(
 	return -1;
 }
 
-int imap_drop_rows(
+int imap_remove_rows(
 	struct bz_backend *b, const struct bz_job *job, const GArray *uids, struct bz_err *err)
 {
 	GArray *gone = g_array_new(FALSE, FALSE, sizeof(uint32_t));

@@ -48,7 +48,7 @@ int imap_put_flags(
 int imap_drop_gone(struct imap_intake *in, const struct bz_job *job, uint32_t low, uint32_t high,
 	struct bz_err *err);
 /* Remove the rows of these UIDs (guint32), where there are such, and tell. */
-int imap_drop_rows(
+int imap_remove_rows(
 	struct bz_backend *b, const struct bz_job *job, const GArray *uids, struct bz_err *err);
 /* exists and unseen into the folder's row (unseen counted from its rows where recount); tell. */
 int imap_put_counts(
