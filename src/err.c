@@ -98,8 +98,8 @@ int bz_err_exit_code(const struct bz_err *err)
 		return EX_PROTOCOL;
 	case BZ_ERR_AUTH:
 		return EX_NOPERM;
-	case BZ_ERR_STALE:
-		return EX_NOINPUT;
+	case BZ_ERR_STALE: /* another program is at the file: come again */
+		return err->code == BZ_CODE_NOT_FOUND ? EX_NOINPUT : EX_TEMPFAIL;
 	case BZ_ERR_REFUSED:
 		return err->code == BZ_CODE_NOT_FOUND ? EX_NOINPUT : EX_UNAVAILABLE;
 	case BZ_ERR_LOCAL:

@@ -22,7 +22,10 @@ sys.dont_write_bytecode = True
 import dovecot  # noqa: E402
 
 PASSWORD = "pass-w0rd-that-must-not-leak"
-LIMIT = 30  # seconds that no run of buzon may last
+_program = pathlib.Path(os.environ.get("BUZON", os.devnull)).read_bytes()
+SANITIZED = b"__asan_init" in _program or b"__tsan_init" in _program  # is slow, and comes first in memory
+del _program
+LIMIT = 120 if SANITIZED else 60  # seconds that no run of buzon may last
 
 
 class Line:

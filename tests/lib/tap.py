@@ -1,5 +1,10 @@
 """Results of a test script as TAP."""
 
+import signal
+
+# What runs in the background may have been started with Ctrl-C ignored; what is tested must not be.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 _number = 0
 
 

@@ -34,7 +34,7 @@ import urllib.parse
 HERE, REMOVED, MARKED, MISSING = range(4)
 LEFT_OUT = re.compile(rb"(?:status|x-status|x-keywords|x-uid|x-imap|x-imapbase|x-uidl|content-length|lines)$")
 QUOTED = re.compile(rb"^>(>*From )", re.M)
-LIMIT = 30  # seconds that a check may last
+LIMIT = 120  # seconds that a check may last
 
 
 @dataclasses.dataclass

@@ -13,7 +13,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
 sys.dont_write_bytecode = True
 import dovecot  # noqa: E402
-from fake import Certificates, Fake, Home, PASSWORD, call, died, imap, imap_row, pop  # noqa: E402
+from fake import SANITIZED, Certificates, Fake, Home, PASSWORD, call, died, imap, imap_row, pop  # noqa: E402
 import tap  # noqa: E402
 from tap import test  # noqa: E402
 
@@ -27,11 +27,6 @@ def measured(home, *argv):
     """(done, seconds of processor time, greatest resident memory in MB). What a sanitizer adds is not ours."""
     done = home.run(*argv, measure=True)
     return done, done.usage.ru_utime + done.usage.ru_stime, done.usage.ru_maxrss / 1024
-
-
-# A sanitizer keeps what was freed: memory tells nothing of ours then.
-SANITIZED = any(mark in pathlib.Path(os.environ["BUZON"]).read_bytes()
-                for mark in (b"__asan_init", b"__tsan_init"))
 
 
 def imap_with(before, **more):
