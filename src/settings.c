@@ -121,12 +121,25 @@ static int check_file(int fd, const char *path, bool *private, struct bz_err *er
 	return 0;
 }
 
+/* Up to FILE_MAX and a little more; false and errno. */
+static bool read_all(int fd, GString *text)
+{
+	char piece[4096];
+	ssize_t n;
+
+	do {
+		n = read(fd, piece, sizeof piece);
+		if (n > 0)
+			g_string_append_len(text, piece, n);
+	} while ((n > 0 && text->len <= FILE_MAX) || (n < 0 && errno == EINTR));
+	explicit_bzero(piece, sizeof piece);
+	return n >= 0;
+}
+
 static char *read_file(const char *path, bool *private, struct bz_err *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	GString *text;
-	char piece[4096];
-	ssize_t n;
 
 	if (fd < 0) {
 		bz_err_set(err, BZ_ERR_USAGE, errno == ENOENT ? BZ_CODE_NOT_FOUND : BZ_CODE_CONFIG,
@@ -138,9 +151,14 @@ static char *read_file(const char *path, bool *private, struct bz_err *err)
 		return NULL;
 	}
 	text = g_string_new(NULL);
-	while ((n = read(fd, piece, sizeof piece)) > 0 && text->len <= FILE_MAX)
-		g_string_append_len(text, piece, n);
-	explicit_bzero(piece, sizeof piece);
+	if (!read_all(fd, text)) {
+		bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_IO, _("Cannot read %s: %s."), path,
+			g_strerror(errno));
+		close(fd);
+		explicit_bzero(text->str, text->len);
+		g_string_free(text, TRUE);
+		return NULL;
+	}
 	close(fd);
 	for (gsize i = 0; i < text->len;
 		i++) /* the text ends at its end: a NUL is told as a control */

@@ -177,6 +177,9 @@ sqlite3_stmt *bz_store_stmt(struct bz_store *store, enum bz_stmt which, struct b
 
 	if (*slot == NULL && sqlite3_prepare_v3(db, sql[which], -1, SQLITE_PREPARE_PERSISTENT, slot,
 				     NULL) != SQLITE_OK) {
+		/* of a table or column that is not there any more */
+		if (db == store->cache && sqlite3_errcode(db) == SQLITE_ERROR)
+			store->damaged = true;
 		bz_store_fail(db, err);
 		return NULL;
 	}
