@@ -171,7 +171,6 @@ static void offer(struct ui_app *app, const char *text, GPtrArray *offers)
 
 static void accept(struct ui_app *app, const char *text)
 {
-	g_autofree char *clean = bz_text_clean(text, strlen(text), 0);
 	const char *typed = text + strspn(text, " :");
 	const char *blank = strchr(typed, ' ');
 	g_autofree char *name =
