@@ -26,7 +26,7 @@ PROGRAM = os.environ["BUZON"]
 BUILD = pathlib.Path(os.environ.get("BUILDDIR", pathlib.Path(PROGRAM).parent))
 SHIM, DRIVE = BUILD / "tests/fault/fault.so", BUILD / "tests/fault/drive"
 ALL = os.environ.get("BUZON_FAULT") == "all"  # make fault: every point
-PART = 1 if ALL else float(os.environ.get("BUZON_FAULT", 1))  # of the sample
+PART = 1 if ALL else float(os.environ.get("BUZON_FAULT", 0.6))  # of the sample
 ONLY = os.environ.get("BUZON_SCENARIO")  # one of scenarios.py
 SEED = int(os.environ.get("BUZON_SEED", random.randrange(1 << 30)))
 JOBS = int(os.environ.get("BUZON_JOBS", 2))
