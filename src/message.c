@@ -1,5 +1,6 @@
 #include "src/message.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 void bz_part_free(void *part)
@@ -53,19 +54,19 @@ struct bz_message *bz_message_new(void)
 	message->message_id = g_strdup("");
 	message->date = INT64_MIN;
 	message->server_until = INT64_MIN;
-	g_atomic_ref_count_init(&message->refs);
+	atomic_init(&message->refs, 1);
 	return message;
 }
 
 struct bz_message *bz_message_ref(struct bz_message *message)
 {
-	g_atomic_ref_count_inc(&message->refs);
+	atomic_fetch_add(&message->refs, 1);
 	return message;
 }
 
 void bz_message_unref(struct bz_message *message)
 {
-	if (message == NULL || !g_atomic_ref_count_dec(&message->refs))
+	if (message == NULL || atomic_fetch_sub(&message->refs, 1) != 1)
 		return;
 	g_ptr_array_unref(message->headers);
 	g_ptr_array_unref(message->from);

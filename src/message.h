@@ -65,7 +65,7 @@ struct bz_message {
 	enum bz_copy_fate server_fate;
 	GBytes *raw; /* the whole source, or NULL when it was not asked for */
 	/* private */
-	gatomicrefcount refs;
+	_Atomic int refs;
 };
 
 struct bz_message *bz_message_new(void);
