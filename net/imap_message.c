@@ -1,6 +1,7 @@
 /* One message by its parts: header and structure, then the text that the reader shows; and flags.
  * (RFC 3501 sections 6.4.5, 6.4.6) */
 #include "net/imap_box.h"
+#include "net/imap_move.h"
 #include "src/lang.h"
 #include "src/mime.h"
 
@@ -345,39 +346,34 @@ static const struct {
 	{BZ_FLAG_FORWARDED, "$Forwarded"},
 };
 
-static int store_flags(struct imap_call *call, const struct bz_msgref *refs, size_t n, char sign,
-	unsigned flags, struct imap_result *result)
+static int store_flags(struct imap_call *call, const char *uids, char sign, unsigned flags,
+	struct imap_result *result)
 {
 	static const struct imap_on store_on = {.end = imap_on_end};
-	GString *names, *uids;
+	GString *names;
 	int rc;
 
 	*result = (struct imap_result){.end = IMAP_OK};
 	if (flags == 0)
 		return 0;
 	names = g_string_new(NULL);
-	uids = g_string_new(NULL);
 	for (size_t i = 0; i < G_N_ELEMENTS(flag_names); i++)
 		if ((flags & flag_names[i].flag) != 0)
 			g_string_append_printf(
 				names, "%s%s", names->len > 0 ? " " : "", flag_names[i].name);
-	for (size_t i = 0; i < n; i++)
-		g_string_append_printf(uids, "%s%u", i > 0 ? "," : "", refs[i].uid);
 	rc = imap_submit(call->b->conn, &store_on, result, NULL, call->err,
-		"UID STORE %s %sFLAGS.SILENT (%s)", uids->str, sign == '+' ? "+" : "-", names->str);
+		"UID STORE %s %sFLAGS.SILENT (%s)", uids, sign == '+' ? "+" : "-", names->str);
 	g_string_free(names, TRUE);
-	g_string_free(uids, TRUE);
 	return rc;
 }
 
 /* One row, and the folder's count of unread. */
-static int put_flags(struct imap_call *call, const struct bz_msgref *ref, unsigned add,
-	unsigned rem, struct bz_change *change)
+static int put_flags(
+	struct imap_call *call, uint32_t uid, unsigned add, unsigned rem, struct bz_change *change)
 {
 	struct bz_summary row;
 	unsigned flags;
-	int known = bz_store_by_uid(call->b->store, ref->folder, ref->uid, &row, call->err);
-	int rc;
+	int known = bz_store_by_uid(call->b->store, change->folder, uid, &row, call->err);
 
 	if (known != 0)
 		return known < 0 ? -1 : 0;
@@ -390,26 +386,25 @@ static int put_flags(struct imap_call *call, const struct bz_msgref *ref, unsign
 	}
 	g_array_append_val(change->ids, row.row);
 	bz_summary_clear(&row);
-	rc = bz_store_set_flags(call->b->store, ref->folder, ref->uid, flags, call->err);
-	return rc;
+	return bz_store_set_flags(call->b->store, change->folder, uid, flags, call->err);
 }
 
 static int put_all_flags(
-	struct imap_call *call, const struct bz_msgref *refs, size_t n, unsigned add, unsigned rem)
+	struct imap_call *call, const uint32_t *uids, size_t n, unsigned add, unsigned rem)
 {
 	struct bz_store *store = call->b->store;
 	struct bz_change *change = g_new0(struct bz_change, 1);
 	struct bz_folder folder;
-	int rc = bz_store_folder_by_id(store, refs[0].folder, &folder, call->err);
+	int rc = bz_store_folder_by_id(store, call->b->box.folder, &folder, call->err);
 
-	*change = (struct bz_change){.folder = refs[0].folder, .kind = BZ_CHANGE_UPDATED};
+	*change = (struct bz_change){.folder = call->b->box.folder, .kind = BZ_CHANGE_UPDATED};
 	change->ids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
 	if (rc == 0) {
 		change->exists = folder.exists;
 		change->unseen = folder.unseen;
 		rc = bz_store_begin(store, call->err);
 		for (size_t i = 0; i < n && rc == 0; i++)
-			rc = put_flags(call, &refs[i], add, rem, change);
+			rc = put_flags(call, uids[i], add, rem, change);
 		folder.unseen = change->unseen;
 		if (rc == 0)
 			rc = bz_store_folder_put(store, &folder, call->err);
@@ -428,11 +423,32 @@ static int put_all_flags(
 	return 0;
 }
 
+/* As many as one command takes. */
+static int set_some(
+	struct imap_call *call, const uint32_t *uids, size_t n, unsigned add, unsigned rem)
+{
+	struct imap_result added, removed;
+	GString *set = g_string_new(NULL);
+	int rc;
+
+	(void)imap_uidset_add(set, uids, n);
+	rc = store_flags(call, set->str, '+', add & BZ_FLAGS_REMOTE, &added);
+	if (rc == 0)
+		rc = store_flags(call, set->str, '-', rem & BZ_FLAGS_REMOTE, &removed);
+	g_string_free(set, TRUE);
+	if (rc != 0 || imap_go(call->b, call->job, NULL, call->err) != 0 ||
+		imap_check(&added, call->err, _("The server did not change the marks.")) != 0 ||
+		imap_check(&removed, call->err, _("The server did not change the marks.")) != 0)
+		return -1;
+	return put_all_flags(call, uids, n, add, rem);
+}
+
 int imap_set_flags(struct bz_backend *b, const struct bz_job *job, const struct bz_msgref *refs,
 	size_t n, unsigned add, unsigned remove, struct bz_err *err)
 {
 	struct imap_call call = {b, job, err, 0};
-	struct imap_result added, removed;
+	uint32_t *uids;
+	int rc = 0;
 
 	if (n == 0)
 		return 0;
@@ -441,11 +457,13 @@ int imap_set_flags(struct bz_backend *b, const struct bz_job *job, const struct 
 	if (!b->box.writable)
 		return bz_err_set(err, BZ_ERR_REFUSED, BZ_CODE_READ_ONLY,
 			_("The server lets this folder be read only."));
-	if (store_flags(&call, refs, n, '+', add & BZ_FLAGS_REMOTE, &added) != 0 ||
-		store_flags(&call, refs, n, '-', remove & BZ_FLAGS_REMOTE, &removed) != 0 ||
-		imap_go(b, job, NULL, err) != 0 ||
-		imap_check(&added, err, _("The server did not change the marks.")) != 0 ||
-		imap_check(&removed, err, _("The server did not change the marks.")) != 0)
+	uids = imap_uids_of(refs, &n, err);
+	if (uids == NULL)
 		return -1;
-	return put_all_flags(&call, refs, n, add, remove);
+	for (size_t done = 0, some; done < n && rc == 0; done += some) {
+		some = MIN(n - done, (size_t)IMAP_SET_UIDS);
+		rc = set_some(&call, uids + done, some, add, remove);
+	}
+	g_free(uids);
+	return rc;
 }

@@ -25,6 +25,7 @@ BUILD = pathlib.Path(os.environ.get("BUILDDIR", pathlib.Path(os.environ["BUZON"]
 DRIVE = BUILD / "tests/fault/drive"
 BARE = "IMAP4rev1 SASL-IR LITERAL+ ID LIST-STATUS SPECIAL-USE"
 EXTENSIONS = {"all extensions": None, "no MOVE": BARE + " UIDPLUS", "no UIDPLUS": BARE + " MOVE", "neither": BARE}
+FLAGGED = 4
 OK, STALE, REFUSED, NET = 0, 66, 69, 75
 
 
@@ -248,6 +249,17 @@ def check_many():
                  (done.returncode, done.stderr, len(asked), [len(a) for a in asked]))
 
 
+def check_marks():
+    with Desk({"INBOX": [letter(i) for i in range(1, 1001)]}) as desk:
+        desk.remove("INBOX", ",".join(str(i) for i in range(3, 1000, 3)))
+        done = desk.drive("flags", "INBOX", "600", str(FLAGGED), "0")
+        asked = desk.relay.asked("UID STORE")
+        desk.other.select("INBOX", readonly=True)
+        marked = desk.other.search(None, "FLAGGED")[1][0].split()
+        test("600 are marked in few commands, none of them long", done.returncode == OK and len(marked) == 600 and
+             len(asked) == 2 and max(map(len, asked)) < 4100, (done, len(marked), [len(a) for a in asked]))
+
+
 # --- what others do meanwhile --------------------------------------------------------------------
 
 
@@ -414,6 +426,7 @@ def main():
         return
     check_filing()
     check_many()
+    check_marks()
     check_meanwhile()
     check_secret()
     check_stale()
