@@ -7,18 +7,6 @@
 
 /* --- commands --------------------------------------------------------------------------------- */
 
-int imap_know_caps(struct imap_call *call, unsigned wanted)
-{
-	static const struct imap_on on = {.end = imap_on_end};
-	struct imap_result result;
-
-	if ((imap_caps(call->b->conn) & wanted) == wanted)
-		return 0;
-	if (imap_submit(call->b->conn, &on, &result, NULL, call->err, "CAPABILITY") != 0)
-		return -1;
-	return imap_go(call->b, call->job, NULL, call->err);
-}
-
 int imap_erase(struct imap_call *call, const uint32_t *uids, size_t n, bool *marked)
 {
 	static const struct imap_on on = {.end = imap_on_end};
@@ -147,13 +135,6 @@ void imap_say_marked(const struct imap_call *call)
 		  "deleted."));
 }
 
-static int by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 uint32_t *imap_uids_of(const struct bz_msgref *refs, size_t *n, struct bz_err *err)
 {
 	uint32_t *uids = g_new(uint32_t, *n);
@@ -168,7 +149,7 @@ uint32_t *imap_uids_of(const struct bz_msgref *refs, size_t *n, struct bz_err *e
 			_("The folder changed on the server; it is listed again."));
 		return NULL;
 	}
-	qsort(uids, *n, sizeof *uids, by_number);
+	qsort(uids, *n, sizeof *uids, bz_uid_compare);
 	for (size_t i = 0; i < *n; i++)
 		if (kept == 0 || uids[kept - 1] != uids[i])
 			uids[kept++] = uids[i];
@@ -207,10 +188,7 @@ int imap_expunge(struct bz_backend *b, const struct bz_job *job, const struct bz
 	if (uids == NULL)
 		return -1;
 	for (size_t done = 0, some; done < n && rc == 0; done += some) {
-		GString *set = g_string_new(NULL);
-
-		some = imap_uidset_add(set, uids + done, n - done);
-		g_string_free(set, TRUE);
+		some = MIN(n - done, (size_t)IMAP_SET_UIDS);
 		rc = expunge_some(&call, &refs[0], uids + done, some);
 	}
 	g_free(uids);

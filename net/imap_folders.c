@@ -88,16 +88,10 @@ static void on_status(struct listing *l, const struct mailimap_mailbox_data_stat
 {
 	struct bz_folder *folder = g_hash_table_lookup(l->by_name, name_of(status->st_mailbox));
 
-	if (folder == NULL || status->st_info_list == NULL)
+	if (folder == NULL)
 		return;
-	for (clistiter *c = clist_begin(status->st_info_list); c != NULL; c = clist_next(c)) {
-		const struct mailimap_status_info *info = clist_content(c);
-
-		if (info->st_att == MAILIMAP_STATUS_ATT_MESSAGES)
-			folder->exists = info->st_value;
-		else if (info->st_att == MAILIMAP_STATUS_ATT_UNSEEN)
-			folder->unseen = info->st_value;
-	}
+	imap_status(status, MAILIMAP_STATUS_ATT_MESSAGES, &folder->exists);
+	imap_status(status, MAILIMAP_STATUS_ATT_UNSEEN, &folder->unseen);
 }
 
 static void on_quota(struct listing *l, const struct imap_quota *q)

@@ -30,6 +30,7 @@ void imap_disconnect(struct bz_backend *b)
 {
 	imap_conn_free(b->conn);
 	b->conn = NULL;
+	b->caps_asked = false;
 	bz_stream_close(&b->stream);
 	g_free(b->box.name);
 	b->box = (struct imap_box){0};
@@ -62,17 +63,32 @@ static bool is_ascii(const char *s)
 	return *s == '\0';
 }
 
-/* Capabilities decide how to log in. Most servers tell them in the greeting. */
-static int need_caps(struct bz_backend *b, const struct bz_job *job, struct bz_err *err)
+static int ask_caps(struct bz_backend *b, const struct bz_job *job, struct bz_err *err)
 {
 	static const struct imap_on on = {.end = imap_on_end};
 	struct imap_result result;
 
-	if ((imap_caps(b->conn) & IMAP_CAP_KNOWN) != 0)
-		return 0;
 	if (imap_submit(b->conn, &on, &result, NULL, err, "CAPABILITY") != 0)
 		return -1;
 	return imap_go(b, job, NULL, err);
+}
+
+/* Capabilities decide how to log in. Most servers tell them in the greeting. */
+static int need_caps(struct bz_backend *b, const struct bz_job *job, struct bz_err *err)
+{
+	return (imap_caps(b->conn) & IMAP_CAP_KNOWN) != 0 ? 0 : ask_caps(b, job, err);
+}
+
+int imap_know_caps(struct imap_call *call, unsigned wanted)
+{
+	struct bz_backend *b = call->b;
+
+	if (b->caps_asked || (imap_caps(b->conn) & wanted) == wanted)
+		return 0;
+	if (ask_caps(b, call->job, call->err) != 0)
+		return -1;
+	b->caps_asked = true;
+	return 0;
 }
 
 /* LOGIN with two quoted strings is never answered by "+", so commands may be written behind it;

@@ -15,16 +15,10 @@ static void on_status(void *me, const struct imap_resp *r)
 {
 	struct imap_moving *m = me;
 
-	if (r->kind != IMAP_STATUS || r->status->st_info_list == NULL)
+	if (r->kind != IMAP_STATUS)
 		return;
-	for (clistiter *c = clist_begin(r->status->st_info_list); c != NULL; c = clist_next(c)) {
-		const struct mailimap_status_info *info = clist_content(c);
-
-		if (info->st_att == MAILIMAP_STATUS_ATT_UIDNEXT)
-			m->uidnext = info->st_value;
-		else if (info->st_att == MAILIMAP_STATUS_ATT_UIDVALIDITY)
-			m->to.uidvalidity = info->st_value;
-	}
+	imap_status(r->status, MAILIMAP_STATUS_ATT_UIDNEXT, &m->uidnext);
+	imap_status(r->status, MAILIMAP_STATUS_ATT_UIDVALIDITY, &m->to.uidvalidity);
 }
 
 static int ask_uidnext(struct imap_moving *m)
@@ -368,11 +362,8 @@ static int move_all(struct imap_moving *m, const uint32_t *uids, size_t n)
 	int rc = 0;
 
 	for (size_t done = 0; done < n && rc == 0; done += m->n) {
-		GString *set = g_string_new(NULL);
-
 		m->uids = uids + done;
-		m->n = imap_uidset_add(set, m->uids, n - done);
-		g_string_free(set, TRUE);
+		m->n = MIN(n - done, (size_t)IMAP_SET_UIDS);
 		rc = move_some(m);
 	}
 	for (size_t i = 0; i < IMAP_SET_UIDS; i++)

@@ -37,9 +37,6 @@ struct imap_moving {
 /* imap_expunge.c: UIDs of the refs, ascending, each once; *n is how many. The caller's; NULL with
  * STALE where they are not all of one folder. */
 uint32_t *imap_uids_of(const struct bz_msgref *refs, size_t *n, struct bz_err *err);
-/* Ask what the server can, where not all of that (enum imap_cap) is known: some tell less before
- * the login, and nothing after it by themselves. */
-int imap_know_caps(struct imap_call *call, unsigned wanted);
 /* Of the selected folder, n <= IMAP_SET_UIDS: mark as deleted, and remove where one may name what
  * to remove; *marked: one may not. May be repeated. Both in one flight: what the second would take
  * of the set although the first failed is to go as well. */

@@ -221,6 +221,18 @@ uint64_t imap_code_number(const char *code, const char *word)
 	return g_ascii_strtoull(code + n + 1, NULL, 10);
 }
 
+void imap_status(const struct mailimap_mailbox_data_status *status, int att, uint32_t *value)
+{
+	if (status->st_info_list == NULL)
+		return;
+	for (clistiter *c = clist_begin(status->st_info_list); c != NULL; c = clist_next(c)) {
+		const struct mailimap_status_info *info = clist_content(c);
+
+		if (info->st_att == att)
+			*value = info->st_value;
+	}
+}
+
 /* --- FETCH ------------------------------------------------------------------------------------ */
 
 static unsigned flag_of(const struct mailimap_flag *flag)

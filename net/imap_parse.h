@@ -67,6 +67,9 @@ struct imap_item {
 };
 void imap_item(const struct mailimap_msg_att *att, struct imap_item *item);
 
+/* One number of a STATUS (MAILIMAP_STATUS_ATT_...); where it was not told *value stays. */
+void imap_status(const struct mailimap_mailbox_data_status *status, int att, uint32_t *value);
+
 /* The bytes of section NAME ("1.2", "HEADER", "" = all; "HEADER.FIELDS" whatever the fields), whole
  * or a piece of it, or NULL. Borrowed. */
 const char *imap_section(const struct mailimap_msg_att *att, const char *name, size_t *len);

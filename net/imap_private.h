@@ -65,6 +65,7 @@ struct bz_backend {
 	struct bz_store *store;
 	struct bz_stream *stream;
 	struct imap_conn *conn; /* NULL = no line */
+	bool caps_asked;        /* logged in, by CAPABILITY */
 	struct imap_box box;
 	struct imap_live live;
 };
@@ -86,6 +87,9 @@ int imap_check(const struct imap_result *result, struct bz_err *err, const char 
  * the caller submits next travels with it. *login tells how it ended once imap_run returned. */
 int imap_open(struct bz_backend *b, const struct bz_job *job, struct imap_result *login,
 	struct bz_err *err);
+/* Ask what the server can, where not all of that (enum imap_cap) is known, once a session: some
+ * tell less before the login, and nothing after it by themselves. */
+int imap_know_caps(struct imap_call *call, unsigned wanted);
 /* imap_run under the limits of one command; a refused login comes first, as AUTH. */
 int imap_go(struct bz_backend *b, const struct bz_job *job, const struct imap_result *login,
 	struct bz_err *err);

@@ -109,13 +109,6 @@ static void on_end(void *me, enum imap_end end, const char *code, const char *te
 
 const struct imap_on imap_intake_on = {.untagged = on_untagged, .end = on_end};
 
-static int by_uid(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static int newest_first(const void *a, const void *b)
 {
 	const struct bz_summary *x = a, *y = b;
@@ -127,7 +120,7 @@ void imap_intake_sort(struct imap_intake *in)
 {
 	guint n = 0;
 
-	g_array_sort(in->uids, by_uid);
+	g_array_sort(in->uids, bz_uid_compare);
 	g_array_sort(in->rows, newest_first);
 	for (guint i = 0; i < in->uids->len; i++) {
 		uint32_t uid = g_array_index(in->uids, uint32_t, i);

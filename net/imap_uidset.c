@@ -1,4 +1,5 @@
 #include "net/imap_uidset.h"
+#include "src/model.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -64,19 +65,12 @@ static uint32_t step(struct walk *w)
 	return uid;
 }
 
-static int by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static bool has_twins(const uint32_t *to, size_t n)
 {
 	g_autofree uint32_t *sorted = g_memdup2(to, n * sizeof *to);
 	bool twins = false;
 
-	qsort(sorted, n, sizeof *sorted, by_number);
+	qsort(sorted, n, sizeof *sorted, bz_uid_compare);
 	for (size_t i = 1; i < n && !twins; i++)
 		twins = sorted[i] != 0 && sorted[i] == sorted[i - 1];
 	return twins;
@@ -92,7 +86,7 @@ static bool pair(struct imap_copied *c, struct walk *from, struct walk *to)
 		if (source == 0 || target == 0)
 			return source == target && i > 0 && from->at[-1] != ',' &&
 			       to->at[-1] != ',';
-		found = bsearch(&source, c->asked, c->n, sizeof source, by_number);
+		found = bsearch(&source, c->asked, c->n, sizeof source, bz_uid_compare);
 		if (found == NULL || c->to[found - c->asked] != 0)
 			return false;
 		c->to[found - c->asked] = target;

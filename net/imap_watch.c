@@ -99,14 +99,8 @@ static void on_status(void *me, const struct imap_resp *r)
 		g_ascii_strcasecmp(r->status->st_mailbox, "INBOX") != 0)
 		return;
 	inbox->told = true;
-	for (clistiter *c = clist_begin(r->status->st_info_list); c != NULL; c = clist_next(c)) {
-		const struct mailimap_status_info *info = clist_content(c);
-
-		if (info->st_att == MAILIMAP_STATUS_ATT_MESSAGES)
-			inbox->exists = info->st_value;
-		else if (info->st_att == MAILIMAP_STATUS_ATT_UNSEEN)
-			inbox->unseen = info->st_value;
-	}
+	imap_status(r->status, MAILIMAP_STATUS_ATT_MESSAGES, &inbox->exists);
+	imap_status(r->status, MAILIMAP_STATUS_ATT_UNSEEN, &inbox->unseen);
 }
 
 static int put_inbox(struct bz_backend *b, const struct bz_job *job, const struct inbox *inbox,

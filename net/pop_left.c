@@ -167,16 +167,10 @@ int pop_left_came(struct bz_backend *b, const GArray *placeholders, struct bz_er
 
 /* --- the cache afterwards --------------------------------------------------------------------- */
 
-static int by_value(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static bool has_uid(const GArray *uids, uint32_t uid)
 {
-	return uids->len > 0 && bsearch(&uid, uids->data, uids->len, sizeof uid, by_value) != NULL;
+	return uids->len > 0 &&
+	       bsearch(&uid, uids->data, uids->len, sizeof uid, bz_uid_compare) != NULL;
 }
 
 /* Rows that the cache lacks. */

@@ -43,3 +43,10 @@ GArray *bz_copies_new(void)
 	g_array_set_clear_func(copies, bz_copy_clear);
 	return copies;
 }
+
+int bz_uid_compare(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}

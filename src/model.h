@@ -109,4 +109,7 @@ void bz_copy_clear(void *copy); /* GArray clear function */
 /* An array of them that clears what it drops. */
 GArray *bz_copies_new(void);
 
+/* Of uint32_t, ascending: for qsort, bsearch and g_array_sort. */
+int bz_uid_compare(const void *a, const void *b);
+
 #endif
