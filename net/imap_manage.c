@@ -176,15 +176,6 @@ static int is_inbox(const char *name, struct bz_err *err)
 		_("Every account has this folder; it cannot be renamed or deleted."));
 }
 
-static int known(struct imap_call *call, const char *name, struct bz_folder *out)
-{
-	int rc = bz_store_folder_by_name(call->b->store, name, out, call->err);
-
-	return rc != 1 ? rc
-		       : bz_err_set(call->err, BZ_ERR_STALE, BZ_CODE_NOT_FOUND,
-				 _("There is no folder %s here."), name);
-}
-
 /* --- roles ------------------------------------------------------------------------------------ */
 
 static int find_role(struct imap_call *call, enum bz_folder_role role, struct bz_folder *out)
@@ -335,7 +326,7 @@ int imap_rename_folder(struct bz_backend *b, const struct bz_job *job, const cha
 	if (is_inbox(name, err) != 0 || begin(&call) != 0)
 		return -1;
 	to = name_for(&call, title, err);
-	if (to == NULL || known(&call, name, &folder) != 0)
+	if (to == NULL || bz_store_folder_need(b->store, name, &folder, err) != 0)
 		return -1;
 	rc = rename_to(&call, &folder, to);
 	bz_folder_clear(&folder);
@@ -385,7 +376,8 @@ int imap_delete_folder(
 	struct bz_folder folder;
 	int rc;
 
-	if (is_inbox(name, err) != 0 || begin(&call) != 0 || known(&call, name, &folder) != 0)
+	if (is_inbox(name, err) != 0 || begin(&call) != 0 ||
+		bz_store_folder_need(b->store, name, &folder, err) != 0)
 		return -1;
 	rc = delete_one(&call, &folder);
 	bz_folder_clear(&folder);

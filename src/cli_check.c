@@ -46,18 +46,9 @@ static int check_one(const struct bz_account *account, bool repair)
 
 static int check_named(const struct bz_cli *cli, const char *name, bool repair)
 {
-	const struct bz_account *account = bz_settings_account(cli->settings, name);
+	const struct bz_account *account = bz_cli_pop_account(cli, name);
 
-	if (account == NULL) {
-		fprintf(stderr, _("buzon: there is no account %s in %s\n"), name, cli->config);
-		return EX_USAGE;
-	}
-	if (account->protocol != BZ_PROTOCOL_POP) {
-		fprintf(stderr, _("buzon: %s is an IMAP account: its mail stays on the server\n"),
-			name);
-		return EX_USAGE;
-	}
-	return check_one(account, repair);
+	return account != NULL ? check_one(account, repair) : EX_USAGE;
 }
 
 /* Several accounts: the largest code. */

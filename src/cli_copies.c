@@ -116,15 +116,6 @@ int bz_cli_copies(struct bz_cli *cli, const char *name)
 			stderr);
 		return EX_USAGE;
 	}
-	account = bz_settings_account(cli->settings, name);
-	if (account == NULL) {
-		fprintf(stderr, _("buzon: there is no account %s in %s\n"), name, cli->config);
-		return EX_USAGE;
-	}
-	if (account->protocol != BZ_PROTOCOL_POP) {
-		fprintf(stderr, _("buzon: %s is an IMAP account: its mail stays on the server\n"),
-			name);
-		return EX_USAGE;
-	}
-	return list_copies(cli, account);
+	account = bz_cli_pop_account(cli, name);
+	return account != NULL ? list_copies(cli, account) : EX_USAGE;
 }

@@ -237,16 +237,11 @@ static void fetch_one(struct fetch *f, const struct bz_account *account)
 
 static void fetch_named(struct fetch *f, const char *name)
 {
-	const struct bz_account *account = bz_settings_account(f->cli->settings, name);
+	const struct bz_account *account = bz_cli_pop_account(f->cli, name);
 
-	if (account == NULL)
-		fprintf(stderr, _("buzon: there is no account %s in %s\n"), name, f->cli->config);
-	else if (account->protocol != BZ_PROTOCOL_POP)
-		fprintf(stderr, _("buzon: %s is an IMAP account: its mail stays on the server\n"),
-			name);
-	else
+	if (account != NULL)
 		fetch_one(f, account);
-	if (account == NULL || account->protocol != BZ_PROTOCOL_POP)
+	else
 		add_code(f, EX_USAGE);
 }
 

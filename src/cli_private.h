@@ -131,6 +131,8 @@ int bz_session_folder(
 struct bz_listing *bz_session_listing(
 	struct bz_session *s, const char *folder, const char *match, struct bz_err *err);
 
+/* The account of that name, of POP; NULL: said, and the exit code is EX_USAGE. */
+const struct bz_account *bz_cli_pop_account(const struct bz_cli *cli, const char *name);
 /* The error's words were said as a note. */
 bool bz_session_told(const struct bz_session *s, const struct bz_err *err);
 /* "buzon: ..." and what the server said, cleaned, on stderr; returns the exit code. */

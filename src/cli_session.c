@@ -342,6 +342,20 @@ int bz_session_fail(const struct bz_session *s, const struct bz_err *err)
 	return code;
 }
 
+const struct bz_account *bz_cli_pop_account(const struct bz_cli *cli, const char *name)
+{
+	const struct bz_account *account = bz_settings_account(cli->settings, name);
+
+	if (account == NULL)
+		fprintf(stderr, _("buzon: there is no account %s in %s\n"), name, cli->config);
+	else if (account->protocol != BZ_PROTOCOL_POP)
+		fprintf(stderr, _("buzon: %s is an IMAP account: its mail stays on the server\n"),
+			name);
+	else
+		return account;
+	return NULL;
+}
+
 const struct bz_account *bz_cli_account_of(
 	const struct bz_cli *cli, const char *ref, const char **rest)
 {

@@ -1,6 +1,7 @@
 #include "src/import.h"
 #include "src/import_source.h"
 #include "src/lang.h"
+#include "src/sha256.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -67,19 +68,6 @@ static bool is_time_up(void *me)
 
 /* --- the target ------------------------------------------------------------------------------- */
 
-static guint hash_digest(const void *digest)
-{
-	guint hash;
-
-	memcpy(&hash, digest, sizeof hash);
-	return hash;
-}
-
-static gboolean equal_digests(const void *a, const void *b)
-{
-	return memcmp(a, b, 32) == 0;
-}
-
 /* What the folder has, live, when its import begins: with what a killed import had written, too. */
 static int load_there(struct bz_importer *i, struct bz_err *err)
 {
@@ -91,7 +79,7 @@ static int load_there(struct bz_importer *i, struct bz_err *err)
 		bz_mail_end(i->store);
 	}
 	g_clear_pointer(&i->there, g_hash_table_unref);
-	i->there = g_hash_table_new_full(hash_digest, equal_digests, g_free, NULL);
+	i->there = g_hash_table_new_full(bz_sha256_hash, bz_sha256_equal, g_free, NULL);
 	for (guint k = 0; k < all->len && rc == 0; k++) {
 		const struct bz_local *row = &g_array_index(all, struct bz_local, k);
 		guint n = GPOINTER_TO_UINT(g_hash_table_lookup(i->there, row->digest));

@@ -3,6 +3,7 @@
 #ifndef BZ_SHA256_H
 #define BZ_SHA256_H
 
+#include <glib.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,5 +15,9 @@ struct evp_md_ctx_st *bz_sha256_begin(void);
 void bz_sha256_feed(struct evp_md_ctx_st *sum, const void *bytes, size_t n);
 /* Frees; *sum becomes NULL. digest may be NULL: nobody wants it any longer. */
 void bz_sha256_end(struct evp_md_ctx_st **sum, uint8_t digest[BZ_SHA256_SIZE]);
+
+/* Of a GHashTable whose keys are digests. */
+guint bz_sha256_hash(const void *digest);
+gboolean bz_sha256_equal(const void *a, const void *b);
 
 #endif

@@ -491,18 +491,23 @@ int bz_store_window(struct bz_store *store, const uint32_t *ids, size_t n, struc
 	return rc < 0 ? -1 : 0;
 }
 
-bool bz_store_changed_outside(struct bz_store *store)
+bool bz_store_is_moved(struct bz_store *store, enum bz_stmt which, int64_t *version)
 {
-	sqlite3_stmt *stmt = bz_store_stmt(store, STMT_DATA_VERSION, NULL);
-	int64_t now = store->data_version;
-	bool changed;
+	sqlite3_stmt *stmt = bz_store_stmt(store, which, NULL);
+	int64_t now = *version;
+	bool moved;
 
 	if (stmt == NULL)
 		return false;
 	if (sqlite3_step(stmt) == SQLITE_ROW)
 		now = sqlite3_column_int64(stmt, 0);
 	sqlite3_reset(stmt);
-	changed = now != store->data_version;
-	store->data_version = now;
-	return changed;
+	moved = now != *version;
+	*version = now;
+	return moved;
+}
+
+bool bz_store_changed_outside(struct bz_store *store)
+{
+	return bz_store_is_moved(store, STMT_DATA_VERSION, &store->data_version);
 }

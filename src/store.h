@@ -48,10 +48,13 @@ int bz_store_folder_by_name(
 	struct bz_store *store, const char *name, struct bz_folder *out, struct bz_err *err);
 int bz_store_folder_by_id(
 	struct bz_store *store, uint32_t id, struct bz_folder *out, struct bz_err *err);
+/* By name, where it must be there: 0, or -1, with STALE where it is not. */
+int bz_store_folder_need(
+	struct bz_store *store, const char *name, struct bz_folder *out, struct bz_err *err);
 int bz_store_folder_drop(struct bz_store *store, uint32_t id, struct bz_err *err);
 /* Another name and title; id and messages stay. A folder of that name must not be there. */
-int bz_store_folder_rename(struct bz_store *store, uint32_t id, const char *name,
-	const char *title, struct bz_err *err);
+int bz_store_folder_rename(struct bz_store *store, uint32_t id, const char *name, const char *title,
+	struct bz_err *err);
 
 /* Where a backend keeps a word of its own for a folder (mbox stamp "dev:ino:size:mtime", ...). */
 int bz_store_folder_note(struct bz_store *store, uint32_t id, const char *note, struct bz_err *err);

@@ -1,4 +1,5 @@
 /* cache.db: folders. */
+#include "src/lang.h"
 #include "src/store_private.h"
 
 #include <string.h>
@@ -53,6 +54,16 @@ int bz_store_folder_by_id(
 		return -1;
 	sqlite3_bind_int64(stmt, 1, id);
 	return one_folder(store, stmt, out, err);
+}
+
+int bz_store_folder_need(
+	struct bz_store *store, const char *name, struct bz_folder *out, struct bz_err *err)
+{
+	int rc = bz_store_folder_by_name(store, name, out, err);
+
+	return rc != 1 ? rc
+		       : bz_err_set(err, BZ_ERR_STALE, BZ_CODE_NOT_FOUND,
+				 _("There is no folder %s here."), name);
 }
 
 /* Rows of another UIDVALIDITY name other messages: they go. */

@@ -93,6 +93,8 @@ struct bz_store {
 };
 
 /* The statement, prepared at its first use and reset; NULL with err when SQLite refuses. */
+/* Did another connection write since? which: a PRAGMA data_version; *version: of the last time. */
+bool bz_store_is_moved(struct bz_store *store, enum bz_stmt which, int64_t *version);
 sqlite3_stmt *bz_store_stmt(struct bz_store *store, enum bz_stmt which, struct bz_err *err);
 /* LOCAL error with SQLite's reason; -1. */
 int bz_store_fail(sqlite3 *db, struct bz_err *err);

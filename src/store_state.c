@@ -81,18 +81,7 @@ char *bz_store_state_dir(const struct bz_store *store)
 
 bool bz_store_state_changed_outside(struct bz_store *store)
 {
-	sqlite3_stmt *stmt = bz_store_stmt(store, STMT_STATE_VERSION, NULL);
-	int64_t now = store->state_version;
-	bool changed;
-
-	if (stmt == NULL)
-		return false;
-	if (sqlite3_step(stmt) == SQLITE_ROW)
-		now = sqlite3_column_int64(stmt, 0);
-	sqlite3_reset(stmt);
-	changed = now != store->state_version;
-	store->state_version = now;
-	return changed;
+	return bz_store_is_moved(store, STMT_STATE_VERSION, &store->state_version);
 }
 
 int bz_store_state_begin(struct bz_store *store, struct bz_err *err)

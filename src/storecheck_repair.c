@@ -4,6 +4,7 @@
 #include "src/lang.h"
 #include "src/mbox.h"
 #include "src/paths.h"
+#include "src/sha256.h"
 #include "src/store_tools.h"
 #include "src/storecheck_private.h"
 
@@ -177,19 +178,6 @@ struct place {
 	const struct bz_check_folder *folder;
 };
 
-static guint hash_digest(const void *digest)
-{
-	guint hash;
-
-	memcpy(&hash, digest, sizeof hash);
-	return hash;
-}
-
-static gboolean equal_digests(const void *a, const void *b)
-{
-	return memcmp(a, b, 32) == 0;
-}
-
 static void collect_unknown(struct sorting *s, const struct bz_check_folder *f)
 {
 	for (guint i = 0; f->unknown > 0 && i < f->map.items->len; i++) {
@@ -320,7 +308,7 @@ int bz_check_repair_folders(struct bz_check *c, struct bz_err *err)
 	int rc = bz_store_state_begin(c->store, err);
 
 	s.gone = g_array_new(FALSE, TRUE, sizeof(struct gone));
-	s.unknown = g_hash_table_new_full(hash_digest, equal_digests, NULL, g_free);
+	s.unknown = g_hash_table_new_full(bz_sha256_hash, bz_sha256_equal, NULL, g_free);
 	if (rc == 0)
 		rc = bz_store_state_end(c->store,
 			sort_out_missing(&s, err) == 0 && forget(c, s.gone, err) == 0 &&

@@ -114,14 +114,8 @@ static struct bz_listing *make_listing(struct bz_worker *w, const char *name, st
 	GArray *ids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
 	struct bz_folder folder;
 	struct bz_listing *listing = NULL;
-	int rc = bz_store_folder_by_name(w->store, name, &folder, err);
+	int rc = bz_store_folder_need(w->store, name, &folder, err);
 
-	if (rc == 1) { /* not known yet: an empty one, so that the screen has something to fill */
-		g_array_unref(ids);
-		bz_err_set(err, BZ_ERR_STALE, BZ_CODE_NOT_FOUND, _("There is no folder %s here."),
-			name);
-		return NULL;
-	}
 	if (rc == 0 && bz_store_ids(w->store, folder.id, ids, err) == 0)
 		listing = bz_listing_new(folder.id, ids, folder.exists);
 	else

@@ -40,12 +40,10 @@ static int find_rows(
 	struct bz_worker *w, struct bz_sift *sift, const char *name, struct bz_err *err)
 {
 	struct bz_folder folder;
-	int rc = bz_store_folder_by_name(w->store, name, &folder, err);
+	int rc = bz_store_folder_need(w->store, name, &folder, err);
 
 	if (rc != 0)
-		return rc < 0 ? -1
-			      : bz_err_set(err, BZ_ERR_STALE, BZ_CODE_NOT_FOUND,
-					_("There is no folder %s here."), name);
+		return -1;
 	sift->folder = folder.id;
 	sift->uidvalidity = folder.uidvalidity;
 	bz_folder_clear(&folder);

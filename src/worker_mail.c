@@ -55,12 +55,10 @@ static int refs_of_folder(struct bz_worker *w, const char *name, GArray *refs, s
 {
 	g_autoptr(GArray) uids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
 	struct bz_folder folder;
-	int rc = bz_store_folder_by_name(w->store, name, &folder, err);
+	int rc = bz_store_folder_need(w->store, name, &folder, err);
 
 	if (rc != 0)
-		return rc < 0 ? -1
-			      : bz_err_set(err, BZ_ERR_STALE, BZ_CODE_NOT_FOUND,
-					_("There is no folder %s here."), name);
+		return -1;
 	rc = bz_store_uids(w->store, folder.id, 0, UINT32_MAX, uids, err);
 	for (guint i = 0; rc == 0 && i < uids->len; i++) {
 		struct bz_msgref ref = {
