@@ -2,9 +2,8 @@
 """Each system call fails: EIO, ENOSPC, EDQUOT, EINTR, a short one. The program ends with a sentence and a
 code, or goes on; nothing goes from the server that is not here; the next run completes what is missing."""
 
-from faults import (ALL, PART, CODES, Outcome, Points, SEED, count_of, digests, done, sample,
-                    skip_unless_possible, test, verify)
-from scenarios import start, prepared
+from faults import ALL, CODES, Outcome, SEED, count_of, digests, sample, verify
+from scenarios import start, try_scenarios
 
 POINTS = 500  # of a sample
 # mode, does it last, share
@@ -68,19 +67,5 @@ def try_all(points, scenario, room):
     return mine
 
 
-def main():
-    skip_unless_possible()
-    print(f"# seed {SEED} (BUZON_SEED)")
-    with Points() as points:
-        todo, total = prepared(points), Outcome()
-        room = PART * POINTS / sum(one.each for one in todo)
-        for scenario in todo:
-            mine = try_all(points, scenario, room * scenario.each)
-            test(f"{scenario.name}: {mine}", mine.good, "\n".join(mine.wrong))
-            total.add(mine)
-        print(f"# errors: {total}, {points.seconds():.0f} s")
-    done()
-
-
 if __name__ == "__main__":
-    main()
+    try_scenarios("errors", try_all, POINTS)

@@ -2,8 +2,8 @@
 """Killed at every system call, and in the midst of every write: after the next run each message is there
 once. Figures at the end; a sample in make check, all in make fault."""
 
-from faults import ALL, PART, Outcome, Points, SEED, count_of, done, sample, skip_unless_possible, test
-from scenarios import start, prepared
+from faults import ALL, Outcome, SEED, count_of, sample
+from scenarios import start, try_scenarios
 
 POINTS = 1000  # of a sample
 
@@ -46,19 +46,5 @@ def try_all(points, scenario, room):
     return mine
 
 
-def main():
-    skip_unless_possible()
-    print(f"# seed {SEED} (BUZON_SEED)")
-    with Points() as points:
-        todo, total = prepared(points), Outcome()
-        room = PART * POINTS / sum(one.each for one in todo)
-        for scenario in todo:
-            mine = try_all(points, scenario, room * scenario.each)
-            test(f"{scenario.name}: {mine}", mine.good, "\n".join(mine.wrong))
-            total.add(mine)
-        print(f"# kill: {total}, {points.seconds():.0f} s")
-    done()
-
-
 if __name__ == "__main__":
-    main()
+    try_scenarios("kill", try_all, POINTS)

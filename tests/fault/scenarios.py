@@ -6,7 +6,8 @@ import shutil
 import sqlite3
 import typing
 
-from faults import Home, LETTERS, ONLY, Outcome, judge, letter, letters, name, quoted, verify
+from faults import (Home, LETTERS, ONLY, Outcome, PART, Points, SEED, done, judge, letter, letters, name,
+                    quoted, skip_unless_possible, test, verify)
 
 NEVER_DELETED = "leave-on-server = forever\n"
 ALWAYS_DELETED = "leave-on-server = none\n"
@@ -152,3 +153,19 @@ def prepared(points, names=None):
     for scenario in wanted:
         scenario.template = points.template(scenario.name.replace(" ", "-"), scenario.more, scenario.prepare)
     return wanted
+
+
+def try_scenarios(what, try_all, most):
+    """A test for each scenario and the sum of them. try_all(points, scenario, how many) -> Outcome; most:
+    points of a sample of all."""
+    skip_unless_possible()
+    print(f"# seed {SEED} (BUZON_SEED)")
+    with Points() as points:
+        todo, total = prepared(points), Outcome()
+        room = PART * most / sum(one.each for one in todo)
+        for scenario in todo:
+            mine = try_all(points, scenario, room * scenario.each)
+            test(f"{scenario.name}: {mine}", mine.good, "\n".join(mine.wrong))
+            total.add(mine)
+        print(f"# {what}: {total}, {points.seconds():.0f} s")
+    done()
