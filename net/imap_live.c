@@ -194,12 +194,9 @@ static int ask(struct imap_intake *in, const struct bz_job *job, const char *ite
 	struct bz_backend *b = in->b;
 
 	if (imap_submit(b->conn, &imap_intake_on, in, NULL, err, "UID FETCH %s %s", set, items) !=
-			0 ||
-		imap_go(b, job, NULL, err) != 0 ||
-		imap_check(&in->result, err, _("The server did not list the folder.")) != 0)
+		0)
 		return -1;
-	imap_intake_sort(in);
-	return 0;
+	return imap_intake_wait(in, job, err);
 }
 
 static int fetch_arrived(struct bz_backend *b, const struct bz_job *job, struct bz_err *err)

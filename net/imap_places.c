@@ -37,10 +37,8 @@ static int ask_rows(struct imap_moving *m, struct imap_intake *in)
 	imap_intake_ask(in, true, m->uidnext, UINT32_MAX);
 	if (imap_submit(in->b->conn, &imap_intake_on, in, NULL, m->call.err, "UID FETCH %u:* %s",
 		    m->uidnext, IMAP_ROW_ITEMS) != 0 ||
-		imap_go(in->b, m->call.job, NULL, m->call.err) != 0 ||
-		imap_check(&in->result, m->call.err, _("The server did not list the folder.")) != 0)
+		imap_intake_wait(in, m->call.job, m->call.err) != 0)
 		return -1;
-	imap_intake_sort(in);
 	pair_up(m, in);
 	return 0;
 }
@@ -80,11 +78,7 @@ static int ask_left(struct imap_moving *m, struct imap_intake *in)
 		rc = imap_submit(in->b->conn, &imap_intake_on, in, NULL, m->call.err,
 			"UID FETCH %s (UID FLAGS)", set->str);
 	g_string_free(set, TRUE);
-	if (rc != 0 || imap_go(in->b, m->call.job, NULL, m->call.err) != 0 ||
-		imap_check(&in->result, m->call.err, _("The server did not list the folder.")) != 0)
-		return -1;
-	imap_intake_sort(in);
-	return 0;
+	return rc == 0 ? imap_intake_wait(in, m->call.job, m->call.err) : -1;
 }
 
 /* What is in neither folder went as it was asked to, if that was MOVE. */

@@ -1,5 +1,6 @@
 #include "net/imap_rows.h"
 #include "net/imap_box.h"
+#include "src/lang.h"
 #include "src/mime.h"
 
 #include <stdlib.h>
@@ -129,6 +130,15 @@ void imap_intake_sort(struct imap_intake *in)
 			g_array_index(in->uids, uint32_t, n++) = uid;
 	}
 	g_array_set_size(in->uids, n);
+}
+
+int imap_intake_wait(struct imap_intake *in, const struct bz_job *job, struct bz_err *err)
+{
+	if (imap_go(in->b, job, NULL, err) != 0 ||
+		imap_check(&in->result, err, _("The server did not list the folder.")) != 0)
+		return -1;
+	imap_intake_sort(in);
+	return 0;
 }
 
 bool imap_intake_is_top(const struct imap_intake *in)

@@ -28,6 +28,8 @@ struct imap_uid_flags {
 void imap_intake_init(struct imap_intake *in, struct bz_backend *b);
 /* Empty again, for the messages low to high. */
 void imap_intake_ask(struct imap_intake *in, bool by_uid, uint32_t low, uint32_t high);
+/* Until what was asked for is answered, then sorted: 0 or -1. */
+int imap_intake_wait(struct imap_intake *in, const struct bz_job *job, struct bz_err *err);
 void imap_intake_clear(struct imap_intake *in);
 /* Handler of a FETCH; me = the intake. */
 extern const struct imap_on imap_intake_on;

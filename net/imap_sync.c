@@ -222,12 +222,9 @@ static int fetch_range(struct imap_intake *in, const struct bz_job *job, uint32_
 
 	imap_intake_ask(in, false, low, high);
 	if (imap_submit(b->conn, &imap_intake_on, in, NULL, err, "FETCH %u:%u %s", low, high,
-		    items) != 0 ||
-		imap_go(b, job, NULL, err) != 0 ||
-		imap_check(&in->result, err, _("The server did not list the folder.")) != 0)
+		    items) != 0)
 		return -1;
-	imap_intake_sort(in);
-	return 0;
+	return imap_intake_wait(in, job, err);
 }
 
 /* Rows that other devices' mail left us without: by UID, as a set of at most IMAP_BATCH. */
@@ -247,10 +244,7 @@ static int fetch_unknown(
 		IMAP_ROW_ITEMS);
 	g_string_free(set, TRUE);
 	if (rc == 0)
-		rc = imap_go(b, job, NULL, err);
-	if (rc == 0)
-		rc = imap_check(&in.result, err, _("The server did not list the folder."));
-	imap_intake_sort(&in);
+		rc = imap_intake_wait(&in, job, err);
 	if (rc == 0)
 		rc = imap_put_rows(&in, job, BZ_CHANGE_REBUILD, err);
 	imap_intake_clear(&in);
