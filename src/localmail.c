@@ -243,6 +243,25 @@ static int told(struct bz_local_folder *folder, const struct bz_job *job, const 
 	return 0;
 }
 
+/* Also locks of files that were renamed or deleted. */
+static void tidy_locks(const struct bz_localmail *mail)
+{
+	GDir *dir = g_dir_open(mail->dir, 0, NULL);
+	const char *file;
+
+	bz_mbox_lock_tidy(mail->account->mbox);
+	while (dir != NULL && (file = g_dir_read_name(dir)) != NULL) {
+		g_autofree char *path = g_build_filename(mail->dir, file, NULL);
+
+		if (!g_str_has_suffix(path, ".mbox.lock"))
+			continue;
+		path[strlen(path) - strlen(".lock")] = '\0';
+		bz_mbox_lock_tidy(path);
+	}
+	if (dir != NULL)
+		g_dir_close(dir);
+}
+
 /* What a crash interrupted changes two files: it is finished before either is looked at, or what
  * moved is seen in both. Whoever holds the lock has done so. */
 static void finish_first(struct bz_localmail *mail, const struct bz_job *job)
@@ -251,11 +270,7 @@ static void finish_first(struct bz_localmail *mail, const struct bz_job *job)
 		return;
 	if (bz_mail_begin_within(mail->store, 0, job->cancel, NULL) == 0)
 		bz_mail_end(mail->store);
-	for (guint i = 0; i < mail->folders->len; i++) {
-		const struct bz_local_folder *folder = g_ptr_array_index(mail->folders, i);
-
-		bz_mbox_lock_tidy(bz_localbox_path(folder->box));
-	}
+	tidy_locks(mail);
 }
 
 int bz_localmail_look(

@@ -115,7 +115,8 @@ struct bz_mbox_lock *bz_mbox_lock_open(
 	const char *path, bool create, int timeout_ms, GCancellable *cancel, struct bz_err *err);
 int bz_mbox_lock_fd(const struct bz_mbox_lock *lock);
 void bz_mbox_lock_close(struct bz_mbox_lock **lock);
-/* A dotlock that a dead process of this computer left goes; other programs would wait for it. */
+/* A dotlock that a dead process of this computer left goes, also where its mbox has gone; other
+ * programs would wait for it. */
 void bz_mbox_lock_tidy(const char *path);
 
 /* A lock file held for a whole session (fetch.lock of an account): OFD lock on path. */

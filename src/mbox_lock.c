@@ -265,6 +265,10 @@ void bz_mbox_lock_tidy(const char *path)
 
 	if (access(dot, F_OK) != 0 || !is_stale(dot))
 		return;
+	if (access(path, F_OK) != 0 && errno == ENOENT) {
+		(void)unlink(dot);
+		return;
+	}
 	lock = bz_mbox_lock_open(path, false, 4 * STEP_MS, NULL, NULL);
 	bz_mbox_lock_close(&lock);
 }

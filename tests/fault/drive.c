@@ -348,6 +348,8 @@ static int rename_one(struct drive *d, char **args, struct bz_err *err)
 {
 	if (d->ops->rename_folder == NULL)
 		return unsupported(err);
+	if (d->ops->look != NULL && look(d, args, err) != 0) /* as every worker has */
+		return -1;
 	return d->ops->rename_folder(d->backend, &d->job, args[0], args[1], err);
 }
 

@@ -21,7 +21,7 @@ sys.dont_write_bytecode = True
 from fake import SANITIZED  # noqa: E402
 import verify  # noqa: E402
 from server import Maildrop  # noqa: E402
-from tap import done, test  # noqa: E402, F401
+from tap import done, seed, test  # noqa: E402, F401
 
 PROGRAM = os.environ["BUZON"]
 BUILD = pathlib.Path(os.environ.get("BUILDDIR", pathlib.Path(PROGRAM).parent))
@@ -29,7 +29,7 @@ SHIM, DRIVE = BUILD / "tests/fault/fault.so", BUILD / "tests/fault/drive"
 ALL = os.environ.get("BUZON_FAULT") == "all"  # make fault: every point
 PART = 1 if ALL else float(os.environ.get("BUZON_FAULT", 0.6))  # of the sample
 ONLY = os.environ.get("BUZON_SCENARIO")  # one of scenarios.py
-SEED = int(os.environ.get("BUZON_SEED", random.randrange(1 << 30)))
+SEED = seed()
 JOBS = int(os.environ.get("BUZON_JOBS", 2))
 LIMIT = 60  # seconds that no run may last
 LETTERS = 20

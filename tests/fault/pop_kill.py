@@ -16,6 +16,7 @@ sys.path.insert(0, str(HERE.parent / "lib"))
 sys.dont_write_bytecode = True
 from dovecot import Dovecot, Missing  # noqa: E402
 from fake import Home  # noqa: E402
+import tap  # noqa: E402
 
 KILLS, LETTERS, SECONDS = 30, 150, 20
 
@@ -59,7 +60,7 @@ def main():
     except Missing as why:
         print(f"1..0 # SKIP {why}")
         return
-    seed = int(os.environ.get("BUZON_SEED", random.randrange(1 << 30)))
+    seed = tap.seed()
     choose, bad, kills = random.Random(seed), [], 0
     with Dovecot(mail={"ana": {"INBOX": [letter(i) for i in range(1, LETTERS + 1)]}}) as server:
         with fresh(server) as home:

@@ -20,14 +20,14 @@ static const struct fault {
 	int error;
 	unsigned calls; /* 1 << enum shim_call */
 } faults[] = {
-	{"kill", 0, ~0u << SHIM_SEND | 1 << SHIM_LOCK},
+	{"kill", 0, ~0u << SHIM_SEND | 1 << SHIM_LOCK | 1 << SHIM_UNLOCK},
 	{"stop", 0, ~0u << SHIM_SEND},
 	{"torn", 0, 1 << SHIM_WRITE | 1 << SHIM_SEND},
 	{"short", 0, 1 << SHIM_WRITE | 1 << SHIM_SEND | 1 << SHIM_READ | 1 << SHIM_RECV},
-	{"eio", EIO, ~(1u << SHIM_RECV | 1u << SHIM_SEND | 1u << SHIM_LOCK)},
+	{"eio", EIO, ~(1u << SHIM_RECV | 1u << SHIM_SEND | 1u << SHIM_LOCK | 1u << SHIM_UNLOCK)},
 	{"enospc", ENOSPC, ~0u << SHIM_CREATE},
 	{"edquot", EDQUOT, ~0u << SHIM_CREATE},
-	{"eintr", EINTR, ~(1u << SHIM_NAME | 1u << SHIM_CLOSE)},
+	{"eintr", EINTR, ~(1u << SHIM_NAME | 1u << SHIM_CLOSE | 1u << SHIM_UNLOCK)},
 };
 
 static struct {
@@ -84,11 +84,26 @@ static void read_inodes(const char *list)
 			return;
 }
 
+static bool find_inode(uint64_t ino, int from, uint64_t *other)
+{
+	size_t i = 0;
+
+	while (shim.inodes[i][0] != 0 && shim.inodes[i][from] != ino)
+		i++;
+	*other = shim.inodes[i][!from];
+	return shim.inodes[i][0] != 0;
+}
+
+/* Each number stands for one file: a new file that really has the number which an old one is told to
+ * have is told the number that is free for it. */
 uint64_t shim_inode(uint64_t ino)
 {
-	for (size_t i = 0; shim.inodes[i][0] != 0; i++)
-		if (shim.inodes[i][0] == ino)
-			return shim.inodes[i][1];
+	uint64_t told;
+
+	if (find_inode(ino, 0, &told))
+		return told;
+	while (find_inode(ino, 1, &told))
+		ino = told;
 	return ino;
 }
 

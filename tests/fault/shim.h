@@ -1,6 +1,6 @@
 /* fault.so: preloaded into buzon, it stands between the program and the system calls that change
  * files or talk (64-bit Linux). It counts them, lets the n-th fail, or ends the program there; or
- *it keeps a record of them, from which powerloss.py builds what a crash may leave.
+ * it keeps a record of them, from which powerloss.py builds what a crash may leave.
  *
  *	FAULT_UNDER	files below this folder, and all sockets, are watched
  *	FAULT_DO	kill (before the call), stop (SIGSTOP there), torn (killed in the midst of
@@ -12,7 +12,7 @@
  *	FAULT_COUNT	a file into which the number of calls is written, 8 bytes
  *	FAULT_RECORD	the file for the record
  *	FAULT_INODES	"new=old new=old ...": files that are told to have another number than they
- *have, for those that a crash left would have kept theirs */
+ *have, for those that a crash left would have kept theirs; no two are told the same */
 #ifndef BZ_FAULT_SHIM_H
 #define BZ_FAULT_SHIM_H
 
@@ -25,6 +25,7 @@ enum shim_call {   /* what a call does: decides which faults it can have */
 	SHIM_LOOK, /* opens what is there */
 	SHIM_READ,
 	SHIM_LOCK,
+	SHIM_UNLOCK, /* never fails on a local file */
 	SHIM_CLOSE,
 	SHIM_RECV,
 	SHIM_SEND, /* from here on something changes */

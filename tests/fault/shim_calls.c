@@ -390,6 +390,12 @@ int mkdir(const char *path, mode_t mode)
 
 /* --- locks ------------------------------------------------------------------------------------ */
 
+static bool is_locking(int command)
+{
+	return command == F_SETLK || command == F_SETLKW || command == F_OFD_SETLK ||
+	       command == F_OFD_SETLKW;
+}
+
 int fcntl(int fd, int command, ...)
 {
 	va_list args;
@@ -398,10 +404,10 @@ int fcntl(int fd, int command, ...)
 	va_start(args, command);
 	value = va_arg(args, long);
 	va_end(args);
-	if (shim_path(fd) != NULL &&
-		(command == F_SETLK || command == F_SETLKW || command == F_OFD_SETLK ||
-			command == F_OFD_SETLKW) &&
-		!shim_before(SHIM_LOCK, &(size_t){0}, &(bool){0}))
+	if (shim_path(fd) != NULL && is_locking(command) &&
+		!shim_before(((const struct flock *)value)->l_type == F_UNLCK ? SHIM_UNLOCK
+									      : SHIM_LOCK,
+			&(size_t){0}, &(bool){0}))
 		return -1;
 	return (int)syscall(SYS_fcntl, fd, command, value);
 }

@@ -240,7 +240,7 @@ def main():
     options.add_argument("--minutes", type=float)
     options = options.parse_args()
     check(options.minutes * 60 if options.minutes else options.seconds,
-          int(os.environ.get("BUZON_SEED", random.randrange(1 << 30))))
+          tap.seed())
     tap.done()
 
 

@@ -1,6 +1,7 @@
 #include "tests/tui/term.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <pty.h>
 #include <signal.h>
@@ -196,16 +197,22 @@ void term_wait_gone(struct term *t, const char *text)
 	must(t, wait_until(t, text, false, PATIENCE_MS), "never went", text);
 }
 
-void term_wait_cursor(struct term *t, int row)
+void term_wait_cursor_at(struct term *t, int row, int left, int right)
 {
 	gint64 end = g_get_monotonic_time() + PATIENCE_MS * 1000L;
-	g_autofree char *want = g_strdup_printf("row %d", row);
-	int y = -1, x;
+	g_autofree char *want = g_strdup_printf("row %d, column %d to %d", row, left, right);
+	int y, x;
 
-	for (term_cursor(t, &y, &x); y != row && ms_left(end) > 0; term_cursor(t, &y, &x))
+	for (term_cursor(t, &y, &x); (y != row || x < left || x > right) && ms_left(end) > 0;
+		term_cursor(t, &y, &x))
 		if (!read_some(t, 100))
 			break;
-	must(t, y == row, "the cursor never came to", want);
+	must(t, y == row && x >= left && x <= right, "the cursor never came to", want);
+}
+
+void term_wait_cursor(struct term *t, int row)
+{
+	term_wait_cursor_at(t, row, 0, INT_MAX);
 }
 
 void term_type(struct term *t, const char *keys)

@@ -24,6 +24,8 @@ void term_wait_gone(struct term *t, const char *text);
 bool term_wait_for(struct term *t, const char *text, int ms);
 /* Reads until the cursor stands on row y. */
 void term_wait_cursor(struct term *t, int y);
+/* The same, in one of these columns. */
+void term_wait_cursor_at(struct term *t, int y, int left, int right);
 /* Reads what comes within ms. */
 void term_pump(struct term *t, int ms);
 

@@ -75,7 +75,6 @@ static void commands_are_listed_filtered_and_completed(void **state)
 {
 	struct fixture *f = *state;
 	struct term *t = start(f, 24, 80, NULL);
-	int y, x;
 
 	term_wait(t, "40 messages");
 	term_type(t, ":");
@@ -84,9 +83,7 @@ static void commands_are_listed_filtered_and_completed(void **state)
 	term_type(t, "messag");
 	term_wait(t, "messages                E");
 	term_wait_gone(t, "read the selected message");
-	term_wait_cursor(t, 23);
-	term_cursor(t, &y, &x);
-	assert_int_equal(x, 7);
+	term_wait_cursor_at(t, 23, 7, 7);
 	term_type(t, "\t");
 	term_wait(t, ":messages");
 	term_type(t, "\r");
@@ -199,7 +196,6 @@ static void the_prompt_fits_the_smallest_windows(void **state)
 {
 	struct fixture *f = *state;
 	struct term *t = start(f, 12, 40, NULL);
-	int y, x;
 
 	term_wait(t, "letter 40");
 	term_type(t, ":sea");
@@ -208,9 +204,7 @@ static void the_prompt_fits_the_smallest_windows(void **state)
 	term_wait(t, ":sea");
 	term_type(t, "rch a long line of words");
 	term_wait(t, "line of words");
-	term_cursor(t, &y, &x);
-	assert_int_equal(y, 5);
-	assert_in_range(x, 1, 19);
+	term_wait_cursor_at(t, 5, 1, 19);
 }
 
 static void spanish_names_are_names_too(void **state)

@@ -328,6 +328,10 @@ static void a_dead_owners_dotlock_is_removed(void **state)
 	assert_true(g_file_set_contents(dot, pid, -1, NULL));
 	bz_mbox_lock_tidy(path); /* nobody wants to write */
 	assert_false(g_file_test(dot, G_FILE_TEST_EXISTS));
+	assert_true(g_file_set_contents(dot, pid, -1, NULL));
+	assert_int_equal(unlink(path), 0);
+	bz_mbox_lock_tidy(path); /* the folder has been renamed */
+	assert_false(g_file_test(dot, G_FILE_TEST_EXISTS));
 	check_remove_dir(dir);
 }
 
