@@ -2,6 +2,7 @@
  * 6.3, 7.3). */
 #include "net/imap_box.h"
 #include "net/imap_live.h"
+#include "net/imap_names.h"
 #include "src/lang.h"
 
 #include <string.h>
@@ -162,20 +163,4 @@ void imap_note_untagged(void *backend, const struct imap_resp *r)
 		box->exists = r->number;
 		box->next = MIN(box->next, r->number);
 	}
-}
-
-/* Modified UTF-7 (RFC 3501 5.1.3) by iconv; a name that is none is shown as it is. */
-char *imap_title(const char *name, char delimiter)
-{
-	char *title = g_convert(name, -1, "UTF-8", "UTF-7-IMAP", NULL, NULL, NULL);
-
-	if (title == NULL)
-		title = g_utf8_make_valid(name, -1);
-	if (delimiter != '\0' && delimiter != '/')
-		g_strdelimit(title, (char[]){delimiter, '\0'}, '/');
-	if (g_ascii_strcasecmp(title, "INBOX") == 0) {
-		g_free(title);
-		title = g_strdup("Inbox"); /* shown in the language of the person by its role */
-	}
-	return title;
 }

@@ -27,10 +27,4 @@ int imap_selected(const struct imap_selecting *s);
  * bz_backend *. */
 void imap_note_untagged(void *backend, const struct imap_resp *r);
 
-/* A wire name for people: UTF-8, hierarchy with '/'. The caller frees. */
-char *imap_title(const char *name, char delimiter);
-/* The inverse, in modified UTF-7 (imap_manage.c); NULL with REFUSED where a title cannot be said.
- * The caller frees. */
-char *imap_name(const char *title, char delimiter, struct bz_err *err);
-
 #endif

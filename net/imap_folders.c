@@ -1,6 +1,7 @@
 /* LIST with roles and counts (RFC 3501 6.3.8; RFC 6154 SPECIAL-USE; RFC 5819 LIST-STATUS; RFC
  * 9208 QUOTA). */
 #include "net/imap_box.h"
+#include "net/imap_names.h"
 #include "src/lang.h"
 
 #include <string.h>
@@ -215,6 +216,7 @@ static int put_all(struct listing *l)
 {
 	int rc = bz_store_begin(l->call.b->store, l->call.err);
 
+	imap_settle_names(l->found, l->call.b->account);
 	for (guint i = 0; i < l->found->len && rc == 0; i++)
 		rc = put_one(l, g_ptr_array_index(l->found, i));
 	if (rc == 0)

@@ -1,6 +1,7 @@
 /* Folders of the server made, renamed and deleted (RFC 3501 sections 6.3.3 to 6.3.7; RFC 6154), and
  * what its refusals mean. */
 #include "net/imap_box.h"
+#include "net/imap_names.h"
 #include "src/lang.h"
 #include "src/localnames.h"
 
@@ -39,70 +40,12 @@ int imap_refused(const struct imap_result *result, struct bz_err *err, const cha
 
 /* --- names ------------------------------------------------------------------------------------ */
 
-/* How names are built here, by the folders that there are. */
-struct naming {
-	char delimiter; /* 0: no levels */
-	char prefix[8]; /* "INBOX." where all folders lie below Inbox, else "" */
-};
-
-static void learn_naming(struct naming *naming, const GPtrArray *folders)
-{
-	unsigned below = 0, beside = 0;
-
-	*naming = (struct naming){0};
-	for (guint i = 0; i < folders->len; i++) {
-		const struct bz_folder *f = g_ptr_array_index(folders, i);
-
-		if (f->delimiter != '\0')
-			naming->delimiter = f->delimiter;
-		if (g_ascii_strncasecmp(f->name, "INBOX", 5) != 0)
-			beside++;
-		else if (f->name[5] != '\0' && f->name[5] == f->delimiter)
-			below++;
-		else if (f->name[5] != '\0')
-			beside++;
-	}
-	if (below > 0 && beside == 0)
-		(void)g_snprintf(
-			naming->prefix, sizeof naming->prefix, "INBOX%c", naming->delimiter);
-}
-
-/* "Año/uno" -> "A&APE-o.uno"; the caller's. NULL with REFUSED when it cannot be said. */
-char *imap_name(const char *title, char delimiter, struct bz_err *err)
-{
-	g_autofree char *levels = g_strdup(title);
-	g_autofree char *name = NULL, *back = NULL;
-
-	if (delimiter == '\0' && strchr(title, '/') != NULL) {
-		bz_err_set(err, BZ_ERR_REFUSED, BZ_CODE_NONE,
-			_("This server has no folders below folders: / cannot be in a name."));
-		return NULL;
-	}
-	if (delimiter != '\0' && delimiter != '/' && strchr(title, delimiter) != NULL) {
-		bz_err_set(err, BZ_ERR_REFUSED, BZ_CODE_NONE,
-			_("On this server %c stands between two levels and cannot be in a name; "
-			  "type / for a level."),
-			delimiter);
-		return NULL;
-	}
-	if (delimiter != '\0')
-		g_strdelimit(levels, "/", delimiter);
-	name = g_convert(levels, -1, "UTF-7-IMAP", "UTF-8", NULL, NULL, NULL);
-	back = name != NULL ? g_convert(name, -1, "UTF-8", "UTF-7-IMAP", NULL, NULL, NULL) : NULL;
-	if (g_strcmp0(back, levels) == 0)
-		return g_steal_pointer(&name);
-	bz_err_set(err, BZ_ERR_REFUSED, BZ_CODE_NONE,
-		_("A folder needs a name of letters, figures and signs; / stands between two "
-		  "levels."));
-	return NULL;
-}
-
 /* The name on the wire for what the person typed; the caller's. */
 static char *name_for(struct imap_call *call, const char *title, struct bz_err *err)
 {
 	g_autofree char *good = bz_local_title(title, err);
 	g_autofree char *name = NULL;
-	struct naming naming;
+	struct imap_naming naming;
 	GPtrArray *folders;
 
 	if (good == NULL)
@@ -110,7 +53,7 @@ static char *name_for(struct imap_call *call, const char *title, struct bz_err *
 	folders = bz_store_folders(call->b->store, err);
 	if (folders == NULL)
 		return NULL;
-	learn_naming(&naming, folders);
+	imap_learn_naming(&naming, folders);
 	g_ptr_array_unref(folders);
 	name = imap_name(good, naming.delimiter, err);
 	if (name == NULL)
@@ -211,8 +154,7 @@ static int put_made(struct imap_call *call, const char *name, enum bz_folder_rol
 /* Another device may have made it meanwhile, with or without telling what it is for. */
 static int make_role(struct imap_call *call, enum bz_folder_role role)
 {
-	g_autofree char *name =
-		name_for(call, role == BZ_ROLE_TRASH ? "Trash" : "Archive", call->err);
+	g_autofree char *name = name_for(call, bz_account_makes(call->b->account, role), call->err);
 	int there;
 
 	if (name == NULL)

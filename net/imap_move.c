@@ -379,9 +379,9 @@ static int find_target(struct imap_moving *m, const char *name)
 	struct bz_backend *b = m->call.b;
 	int known = bz_store_folder_by_name(b->store, name, &m->to, m->call.err);
 
-	if (known == 1 && strcmp(name, "Trash") == 0)
+	if (known == 1 && strcmp(name, bz_account_makes(b->account, BZ_ROLE_TRASH)) == 0)
 		known = imap_need_role(b, m->call.job, BZ_ROLE_TRASH, &m->to, m->call.err);
-	else if (known == 1 && strcmp(name, "Archive") == 0)
+	else if (known == 1 && strcmp(name, bz_account_makes(b->account, BZ_ROLE_ARCHIVE)) == 0)
 		known = imap_need_role(b, m->call.job, BZ_ROLE_ARCHIVE, &m->to, m->call.err);
 	else if (known == 1)
 		return bz_err_set(m->call.err, BZ_ERR_STALE, BZ_CODE_NOT_FOUND,

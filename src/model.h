@@ -31,7 +31,8 @@ enum bz_folder_role {
 	BZ_ROLE_DRAFTS,
 	BZ_ROLE_TRASH,
 	BZ_ROLE_ARCHIVE,
-	BZ_ROLE_JUNK
+	BZ_ROLE_JUNK,
+	BZ_ROLES
 };
 
 /* One folder as the store knows it. Strings are owned by the struct. */

@@ -27,11 +27,22 @@ void bz_account_destroy(struct bz_account **account)
 	bz_secret_free(a->password);
 	g_free(a->password_command);
 	g_free(a->tls_ca_file);
+	for (int role = 0; role < BZ_ROLES; role++)
+		g_free(a->folders[role]);
 	g_free(a->mbox);
 	if (a->rules != NULL)
 		g_ptr_array_unref(a->rules);
 	g_free(a);
 	*account = NULL;
+}
+
+const char *bz_account_makes(const struct bz_account *account, enum bz_folder_role role)
+{
+	if (role != BZ_ROLE_TRASH && role != BZ_ROLE_ARCHIVE)
+		return NULL;
+	if (account->folders[role] != NULL)
+		return account->folders[role];
+	return role == BZ_ROLE_TRASH ? "Trash" : "Archive";
 }
 
 static void account_free(void *account)

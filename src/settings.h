@@ -3,6 +3,7 @@
 #define BZ_SETTINGS_H
 
 #include "src/err.h"
+#include "src/model.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -35,7 +36,9 @@ struct bz_account {
 	char *mbox;           /* POP: absolute path of the Inbox mbox (defaulted); FILE: the file */
 	unsigned check_every; /* seconds between looks for new mail by itself; 0 = off */
 	/* IMAP */
-	uint64_t body_cache; /* bytes of messages read that are kept; 0 = none */
+	char *folders[BZ_ROLES]; /* titles of those that are used as such; NULL = as the server says
+				  */
+	uint64_t body_cache;     /* bytes of messages read that are kept; 0 = none */
 	/* POP */
 	enum bz_leave leave; /* leave-on-server */
 	unsigned leave_days; /* BZ_LEAVE_DAYS: > 0 */
@@ -72,6 +75,10 @@ struct bz_settings {
  * A missing file gives err code NOT_FOUND. Resolves defaults with paths.h. */
 struct bz_settings *bz_settings_load(const char *path, GPtrArray **problems, struct bz_err *err);
 void bz_settings_destroy(struct bz_settings **settings);
+
+/* The title of the Archive or Trash that is made where an account has none; NULL for other roles.
+ */
+const char *bz_account_makes(const struct bz_account *account, enum bz_folder_role role);
 
 /* Account by NAME (case ignored when unambiguous), or NULL. Borrowed. */
 const struct bz_account *bz_settings_account(const struct bz_settings *settings, const char *name);

@@ -13,8 +13,14 @@
 
 static const char *const account_keys[] = {"protocol", "server", "security", "user", "name",
 	"address", "password", "password-command", "tls-ca-file", "mbox", "check-every",
-	"leave-on-server", "fetch-order", "max-size", "body-cache", "smtp", NULL};
+	"leave-on-server", "fetch-order", "max-size", "body-cache", "sent", "drafts", "trash",
+	"archive", "junk", "smtp", NULL};
 /* Where the mail stays on the server these mean nothing. */
+static const char *const role_keys[BZ_ROLES] = {[BZ_ROLE_SENT] = "sent",
+	[BZ_ROLE_DRAFTS] = "drafts",
+	[BZ_ROLE_TRASH] = "trash",
+	[BZ_ROLE_ARCHIVE] = "archive",
+	[BZ_ROLE_JUNK] = "junk"};
 static const char *const pop_keys[] = {"mbox", "leave-on-server", "fetch-order", "max-size"};
 
 enum { CHECK_EVERY = 300, CHECK_LEAST = 30, BODY_CACHE = 200000000, BODY_CACHE_LEAST = 1000000 };
@@ -203,6 +209,28 @@ static void read_body_cache(struct bz_reading *r, const struct bz_section *s, st
 			r, k->line, _("\"%s\" is %s; the least is 1M, or: off"), k->name, k->value);
 }
 
+/* Which folders are used for what. */
+static void read_roles(struct bz_reading *r, const struct bz_section *s, struct bz_account *a)
+{
+	for (int role = BZ_ROLE_SENT; role < BZ_ROLES; role++) {
+		const struct bz_key *k = bz_section_find(s, role_keys[role]);
+
+		if (k == NULL)
+			continue;
+		a->folders[role] = g_strdup(k->value);
+		for (int other = BZ_ROLE_SENT; other < role; other++)
+			if (g_strcmp0(a->folders[other], k->value) == 0)
+				bz_problem_add(r, k->line,
+					_("\"%s\" and \"%s\" are the same folder"),
+					role_keys[other], k->name);
+		if (k->value[0] == '\0' || g_ascii_strcasecmp(k->value, "inbox") == 0)
+			bz_problem_add(r, k->line,
+				_("\"%s\" names no folder; write its name as buzon "
+				  "shows it"),
+				k->name);
+	}
+}
+
 static void read_pop(struct bz_reading *r, const struct bz_section *s, struct bz_account *a)
 {
 	static const char *const orders[] = {"oldest", "newest", NULL};
@@ -215,23 +243,30 @@ static void read_pop(struct bz_reading *r, const struct bz_section *s, struct bz
 	a->newest_first = bz_section_choose(r, s, "fetch-order", orders) == 1;
 }
 
+static void refuse_key(
+	struct bz_reading *r, const struct bz_section *s, const char *name, enum bz_protocol whose)
+{
+	const struct bz_key *k = bz_section_find(s, name);
+
+	if (k != NULL)
+		bz_problem_add(r, k->line,
+			whose == BZ_PROTOCOL_POP ? _("\"%s\" is for POP accounts only")
+						 : _("\"%s\" is for IMAP accounts only"),
+			k->name);
+}
+
 static void refuse_pop_keys(struct bz_reading *r, const struct bz_section *s)
 {
-	for (size_t i = 0; i < G_N_ELEMENTS(pop_keys); i++) {
-		const struct bz_key *k = bz_section_find(s, pop_keys[i]);
-
-		if (k != NULL)
-			bz_problem_add(r, k->line, _("\"%s\" is for POP accounts only"), k->name);
-	}
+	for (size_t i = 0; i < G_N_ELEMENTS(pop_keys); i++)
+		refuse_key(r, s, pop_keys[i], BZ_PROTOCOL_POP);
 }
 
 /* Downloaded mail is kept as it is. */
 static void refuse_imap_keys(struct bz_reading *r, const struct bz_section *s)
 {
-	const struct bz_key *k = bz_section_find(s, "body-cache");
-
-	if (k != NULL)
-		bz_problem_add(r, k->line, _("\"%s\" is for IMAP accounts only"), k->name);
+	refuse_key(r, s, "body-cache", BZ_PROTOCOL_IMAP);
+	for (int role = BZ_ROLE_SENT; role < BZ_ROLES; role++)
+		refuse_key(r, s, role_keys[role], BZ_PROTOCOL_IMAP);
 }
 
 /* A folder's name for the account: letters, digits, . _ - of it, and never the same twice. */
@@ -317,6 +352,7 @@ void bz_settings_read_account(struct bz_reading *r, const struct bz_section *s)
 	if (protocol == 0) {
 		refuse_pop_keys(r, s);
 		read_body_cache(r, s, a);
+		read_roles(r, s, a);
 	}
 	if (protocol == 1) {
 		refuse_imap_keys(r, s);

@@ -195,14 +195,15 @@ void ui_act_file(struct ui_app *app, const struct bz_folder *folder, bool copy)
 /* A server's account that has none gets one: the worker makes it under this name. */
 static const struct bz_folder *to_be_made(const struct ui_app *app, enum bz_folder_role role)
 {
-	static char names[][8] = {"Archive", "Trash"};
-	static const struct bz_folder made[] = {
-		{.name = names[0], .title = names[0], .role = BZ_ROLE_ARCHIVE, .selectable = true},
-		{.name = names[1], .title = names[1], .role = BZ_ROLE_TRASH, .selectable = true}};
+	static char name[256];
+	static struct bz_folder made = {.name = name, .title = name, .selectable = true};
+	const char *title = bz_account_makes(app->index.account->account, role);
 
-	if ((app->index.account->caps & BZ_CAP_LIVE) == 0)
+	if ((app->index.account->caps & BZ_CAP_LIVE) == 0 || title == NULL)
 		return NULL;
-	return role == BZ_ROLE_ARCHIVE ? &made[0] : role == BZ_ROLE_TRASH ? &made[1] : NULL;
+	g_strlcpy(name, title, sizeof name);
+	made.role = role;
+	return &made;
 }
 
 void ui_act_file_role(struct ui_app *app, enum bz_folder_role role)

@@ -1,6 +1,7 @@
 /* What an IMAP server may send: through the cutter, libetpan's parser and what we make of it. */
 #include "net/guard.h"
 #include "net/imap_box.h"
+#include "net/imap_names.h"
 #include "net/imap_uidset.h"
 #include "src/mime.h"
 #include "tests/fuzz/fuzz.h"

@@ -416,6 +416,17 @@ def check_role():
         done = desk.drive("move", "INBOX", "2", "Trash")
         test("and the next finds it", done.returncode == OK and len(desk.folder("Trash")) == 2 and
              len(desk.relay.asked("CREATE")) == 1, (done, desk.relay.commands))
+    with Desk(MAIL, config=config) as desk:
+        desk.other.create("Papelera")
+        done = desk.drive("move", "INBOX", "2", "Trash")
+        again = desk.drive("move", "INBOX", "2", "Papelera")
+        test("a folder that is called as a Trash is one", done.returncode == again.returncode == OK and
+             "Trash" not in listed(desk) and len(desk.folder("Papelera")) == 4, (done, again, listed(desk)))
+    with Desk(MAIL, config=config) as desk:
+        desk.home.rc.write_text(desk.home.rc.read_text() + "trash = Tirado/A\u00f1o\n", encoding="utf-8")
+        done = desk.drive("move", "INBOX", "2", "Tirado/A\u00f1o")
+        test("the Trash that the settings name is made", done.returncode == OK and "Trash" not in listed(desk) and
+             len(desk.folder("Tirado/A&APE-o")) == 2, (done, listed(desk)))
 
 
 def main():

@@ -214,6 +214,24 @@ static void what_is_kept_of_imap_has_a_size(void **state)
 		f, POP "body-cache = 10M\n", "buzonrc:5: \"body-cache\" is for IMAP accounts only");
 }
 
+static void folders_have_uses(void **state)
+{
+	struct fixture *f = *state;
+	struct bz_settings *s;
+	const struct bz_account *a =
+		load(f, GOOD "trash = Papelera\narchive = Work/Old mail\n", &s);
+
+	assert_string_equal(a->folders[BZ_ROLE_TRASH], "Papelera");
+	assert_string_equal(a->folders[BZ_ROLE_ARCHIVE], "Work/Old mail");
+	assert_null(a->folders[BZ_ROLE_SENT]);
+	bz_settings_destroy(&s);
+	check_problem(f, GOOD "trash = Old\narchive = Old\n",
+		"buzonrc:6: \"trash\" and \"archive\" are the same folder");
+	check_problem(f, GOOD "trash = INBOX\n",
+		"buzonrc:5: \"trash\" names no folder; write its name as buzon shows it");
+	check_problem(f, POP "junk = Spam\n", "buzonrc:5: \"junk\" is for IMAP accounts only");
+}
+
 static void rules_belong_to_accounts(void **state)
 {
 	struct fixture *f = *state;
@@ -376,6 +394,7 @@ int main(void)
 		CASE(a_pop_account_says_how_it_downloads),
 		CASE(what_is_no_value_names_one),
 		CASE(what_is_kept_of_imap_has_a_size),
+		CASE(folders_have_uses),
 		CASE(rules_belong_to_accounts),
 		CASE(a_wrong_rule_names_line_and_column),
 		CASE(two_accounts_with_one_mbox_are_refused),
