@@ -98,16 +98,36 @@ int bz_localbind_renew(struct bz_localbind *bind, struct bz_err *err)
 
 /* --- one message ------------------------------------------------------------------------------ */
 
-/* The newest in that state; -1 = none. */
-static int find_state(const GArray *list, enum bz_local_state state)
+enum { TWINS = 4 }; /* messages of one digest of which it is asked where they came from */
+
+static bool was_downloaded(struct bz_localbind *bind, const struct bz_local *local)
 {
-	for (guint i = list->len; i > 0; i--)
-		if (g_array_index(list, struct bz_local, i - 1).state == state)
-			return (int)i - 1;
-	return -1;
+	struct bz_ledger row;
+
+	return bz_store_ledger_by_local(bind->store, local->uid, &row, NULL) == 0;
 }
 
-static int choose(const GArray *list, bool marked)
+/* The newest in that state, first of all one that was downloaded: a walk over a file that another
+ * program wrote anew may have met it twice and have taken the second for that program's. -1 =
+ * none. */
+static int find_state(struct bz_localbind *bind, const GArray *list, enum bz_local_state state)
+{
+	int found = -1, seen = 0;
+
+	for (guint i = list->len; i > 0 && seen < TWINS; i--) {
+		const struct bz_local *local = &g_array_index(list, struct bz_local, i - 1);
+
+		if (local->state != state)
+			continue;
+		if (list->len > 1 && was_downloaded(bind, local))
+			return (int)i - 1;
+		if (seen++ == 0)
+			found = (int)i - 1;
+	}
+	return found;
+}
+
+static int choose(struct bz_localbind *bind, const GArray *list, bool marked)
 {
 	static const enum bz_local_state plain[] = {BZ_LOCAL_HERE, BZ_LOCAL_REMOVED,
 		BZ_LOCAL_MISSING},
@@ -118,7 +138,7 @@ static int choose(const GArray *list, bool marked)
 	int found = -1;
 
 	for (size_t i = 0; i < n && found < 0; i++)
-		found = find_state(list, order[i]);
+		found = find_state(bind, list, order[i]);
 	return found;
 }
 
@@ -155,7 +175,7 @@ int bz_localbind_match(
 {
 	GBytes *key = g_bytes_new_static(row->digest, sizeof row->digest);
 	GArray *list = g_hash_table_lookup(bind->unbound, key);
-	int i = list != NULL ? choose(list, (row->flags & BZ_FLAG_DELETED) != 0) : -1;
+	int i = list != NULL ? choose(bind, list, (row->flags & BZ_FLAG_DELETED) != 0) : -1;
 	struct bz_local local;
 
 	g_bytes_unref(key);

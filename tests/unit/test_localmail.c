@@ -601,6 +601,28 @@ static void another_programs_rewriting_keeps_identities(void **state)
 	assert_int_equal(ledger_of(f, 3).local_uid, three);
 }
 
+/* Another program wrote the file anew during a walk, which met a message in its old place and in
+ * its new one: what came from the server is not the one that is missed. */
+static void a_message_met_twice_is_the_one_that_was_downloaded(void **state)
+{
+	struct fixture *f = *state;
+	struct bz_local local;
+	uint32_t two, twin;
+
+	deliver(f, 1, 3);
+	look(f);
+	two = ledger_of(f, 2).local_uid;
+	assert_int_equal(bz_store_local_get(f->store, two, &local, NULL, NULL), 0);
+	assert_int_equal(
+		bz_store_local_adopt(f->store, "INBOX", local.digest, 0, 0, &twin, NULL), 0);
+	look_with_new_cache(f);
+	assert_list(f, "INBOX", "3* 2* 1*");
+	assert_int_equal(ref_of(f, "INBOX", 2).uid, two);
+	assert_int_equal(bz_store_local_get(f->store, two, &local, NULL, NULL), 0);
+	assert_int_equal(local.state, BZ_LOCAL_HERE);
+	assert_int_equal(bz_store_local_get(f->store, twin, &local, NULL, NULL), 1);
+}
+
 static void replace_in_file(struct fixture *f, const char *old, const char *new)
 {
 	g_autofree char *text = text_of(f, "inbox.mbox");
@@ -1039,6 +1061,7 @@ int main(void)
 		CASE(a_message_without_lines_is_removed_all_the_same),
 		CASE(a_large_message_moves_whole),
 		CASE(another_programs_rewriting_keeps_identities),
+		CASE(a_message_met_twice_is_the_one_that_was_downloaded),
 		CASE(flags_of_both_sides_are_one),
 		CASE(a_flag_set_meanwhile_is_kept),
 		CASE(a_mark_taken_off_brings_a_message_back),
