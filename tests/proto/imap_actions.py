@@ -112,7 +112,7 @@ class Desk:
         self.server.start()
         self.relay = Relay(self.server.ports["imap"], self.cut, self.closed, self.secret)
         self.relay.__enter__()
-        self.home = Home("imap", self.relay.port, password="secret")
+        self.home = self.another_home()
         self.other = imaplib.IMAP4("localhost", self.server.ports["imap"])
         self.other.login("ana", "secret")
         return self
@@ -122,16 +122,19 @@ class Desk:
         self.relay.__exit__()
         self.server.stop()
 
-    def environment(self, **more):
-        names = ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS")
-        return {**{n: os.environ[n] for n in names if n in os.environ}, "HOME": str(self.home.path),
-                "LANG": "C.UTF-8", **more}
+    def another_home(self):
+        return Home("imap", self.relay.port, password="secret")
 
-    def drive(self, *argv, pause=None, **env):
+    def environment(self, home=None, **more):
+        names = ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS")
+        return {**{n: os.environ[n] for n in names if n in os.environ},
+                "HOME": str((home or self.home).path), "LANG": "C.UTF-8", **more}
+
+    def drive(self, *argv, pause=None, home=None, **env):
         """pause(): what another client does once the messages were listed."""
         if pause is not None:
             env["DRIVE_PAUSE"] = "1"
-        process = subprocess.Popen([DRIVE, *argv], env=self.environment(**env), stdin=subprocess.PIPE,
+        process = subprocess.Popen([DRIVE, *argv], env=self.environment(home, **env), stdin=subprocess.PIPE,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         if pause is not None:
             assert process.stdout.readline() == b"paused\n"
