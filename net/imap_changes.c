@@ -73,6 +73,14 @@ bool imap_changes_are_asked(const struct bz_backend *b)
 	return b->changes.since > 0;
 }
 
+/* A pass over the rows that there are. */
+static void from_the_top(struct imap_box *box)
+{
+	box->next = box->exists;
+	box->low_uid = 0;
+	box->known_below = true;
+}
+
 /* The pass is over; whole: the store holds what the server does. */
 static int finish(
 	struct bz_backend *b, const struct bz_job *job, bool whole, bool note, struct bz_err *err)
@@ -83,9 +91,7 @@ static int finish(
 	b->live.lost = b->live.lost && !whole;
 	b->live.look = b->live.look && !whole;
 	box->passing = box->moved = false;
-	box->next = box->exists;
-	box->low_uid = 0;
-	box->known_below = true;
+	from_the_top(box);
 	if (imap_put_counts(b, job, true, err) != 0)
 		return -1;
 	return note ? imap_note_write(b, whole, err) : 0;
@@ -97,6 +103,7 @@ static int give_up(struct bz_backend *b, const struct bz_job *job, struct bz_err
 	if (++b->box.passes >= IMAP_PASSES)
 		return finish(b, job, false, true, err);
 	imap_changes_clear(b);
+	from_the_top(&b->box);
 	return 0;
 }
 
@@ -119,12 +126,6 @@ static int cut_up(struct bz_backend *b, struct bz_err *err)
 		c->since = 0;
 	g_array_unref(uids);
 	return rc;
-}
-
-static void from_the_top(struct imap_changes *c)
-{
-	c->piece = 0;
-	c->high = UINT32_MAX;
 }
 
 struct asking {
@@ -323,7 +324,8 @@ static int end_round(struct bz_backend *b, const struct bz_job *job, struct bz_e
 		(imap_caps(b->conn) & IMAP_CAP_ESEARCH) == 0)
 		return give_up(b, job, err);
 	b->changes.checking = true;
-	from_the_top(&b->changes);
+	b->changes.piece = 0;
+	b->changes.high = UINT32_MAX;
 	return 0;
 }
 
