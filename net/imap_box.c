@@ -1,8 +1,10 @@
 /* The selected folder: SELECT and EXAMINE, and what comes of itself (RFC 3501 sections
  * 6.3, 7.3). */
 #include "net/imap_box.h"
+#include "net/imap_changes.h"
 #include "net/imap_live.h"
 #include "net/imap_names.h"
+#include "net/imap_uidset.h"
 #include "src/lang.h"
 
 #include <string.h>
@@ -15,7 +17,7 @@ static void note_code(struct imap_box *box, const char *code)
 		box->uidvalidity = (uint32_t)n;
 	else if ((n = imap_code_number(code, "UIDNEXT")) > 0 && n <= UINT32_MAX)
 		box->uidnext = (uint32_t)n;
-	else if ((n = imap_code_number(code, "HIGHESTMODSEQ")) > 0)
+	else if ((n = imap_modseq(code, "HIGHESTMODSEQ")) > 0)
 		box->modseq = n;
 }
 
@@ -88,12 +90,23 @@ static void on_end(void *me, enum imap_end end, const char *code, const char *te
 	b->box = s->box;
 	b->box.name = g_strdup(s->name);
 	b->box.next = b->box.exists;
+	if (b->box.passing)
+		imap_changes_begin_noted(b);
 	if (is_same(s))
 		imap_live_keep(b);
 	else
 		imap_live_clear(b);
 	if (s->on_selected != NULL)
 		s->on_selected(s->me);
+}
+
+/* Where it is not enabled already: some tell mod-sequences only to those who ask. */
+static const char *asks_condstore(const struct bz_backend *b)
+{
+	unsigned caps = imap_caps(b->conn);
+
+	return (caps & IMAP_CAP_CONDSTORE) != 0 && (caps & IMAP_CAP_ENABLE) == 0 ? " (CONDSTORE)"
+										 : "";
 }
 
 int imap_submit_select(struct imap_selecting *s)
@@ -106,10 +119,11 @@ int imap_submit_select(struct imap_selecting *s)
 	s->before = g_strcmp0(old->name, s->name) == 0 ? *old : (struct imap_box){0};
 	s->before.name = NULL;
 	s->result = (struct imap_result){.end = IMAP_OK};
+	imap_changes_clear(s->call->b);
 	g_free(old->name); /* what comes now is of neither folder until the answer */
 	*old = (struct imap_box){0};
-	return imap_submit(s->call->b->conn, &on, s, NULL, s->call->err, "%s %m",
-		s->write ? "SELECT" : "EXAMINE", s->name);
+	return imap_submit(s->call->b->conn, &on, s, NULL, s->call->err, "%s %m%s",
+		s->write ? "SELECT" : "EXAMINE", s->name, asks_condstore(s->call->b));
 }
 
 int imap_selected(const struct imap_selecting *s)
@@ -149,6 +163,27 @@ static void note_expunge(struct imap_box *box, uint32_t number)
 		box->moved = true;
 }
 
+/* By UID. What this pass has still to look at is below low_uid. */
+static void note_vanished(struct bz_backend *b, const char *set)
+{
+	struct imap_box *box = &b->box;
+	GArray *ranges = g_array_new(FALSE, FALSE, sizeof(struct imap_range));
+	bool is_set = imap_ranges_read(set, ranges);
+	uint64_t all, below;
+
+	if (is_set)
+		imap_ranges_tidy(ranges);
+	else
+		g_array_set_size(ranges, 0);
+	imap_live_vanished(b, is_set ? ranges : NULL);
+	all = imap_ranges_count(ranges, 1, UINT32_MAX);
+	below = box->low_uid > 0 ? imap_ranges_count(ranges, 1, box->low_uid - 1) : all;
+	box->moved = box->moved || !is_set || below < all || imap_changes_are_asked(b);
+	box->exists -= (uint32_t)MIN(box->exists, all);
+	box->next = MIN(box->exists, box->next - (uint32_t)MIN(box->next, below));
+	g_array_unref(ranges);
+}
+
 void imap_note_untagged(void *backend, const struct imap_resp *r)
 {
 	struct imap_box *box = &((struct bz_backend *)backend)->box;
@@ -158,6 +193,8 @@ void imap_note_untagged(void *backend, const struct imap_resp *r)
 	imap_live_note(backend, r);
 	if (r->kind == IMAP_EXPUNGE) {
 		note_expunge(box, r->number);
+	} else if (r->kind == IMAP_VANISHED_UIDS && !r->earlier) {
+		note_vanished(backend, r->text);
 	} else if (r->kind == IMAP_EXISTS && r->number != box->exists) {
 		box->moved = true;
 		box->exists = r->number;

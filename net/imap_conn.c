@@ -102,6 +102,10 @@ static const struct {
 	{"UIDPLUS", IMAP_CAP_UIDPLUS},
 	{"CREATE-SPECIAL-USE", IMAP_CAP_CREATE_USE},
 	{"IDLE", IMAP_CAP_IDLE},
+	{"ENABLE", IMAP_CAP_ENABLE},
+	{"CONDSTORE", IMAP_CAP_CONDSTORE},
+	{"QRESYNC", IMAP_CAP_CONDSTORE},
+	{"ESEARCH", IMAP_CAP_ESEARCH},
 };
 
 static void read_caps(struct imap_conn *c, const char *text)

@@ -18,7 +18,10 @@ enum imap_cap {
 	IMAP_CAP_IDLE = 1 << 8,
 	IMAP_CAP_MOVE = 1 << 9,
 	IMAP_CAP_UIDPLUS = 1 << 10,
-	IMAP_CAP_CREATE_USE = 1 << 11
+	IMAP_CAP_CREATE_USE = 1 << 11,
+	IMAP_CAP_ENABLE = 1 << 12,
+	IMAP_CAP_CONDSTORE = 1 << 13, /* QRESYNC is told apart by ENABLED */
+	IMAP_CAP_ESEARCH = 1 << 14
 };
 
 enum imap_end { IMAP_OK, IMAP_NO, IMAP_BAD };

@@ -62,3 +62,56 @@ bool imap_quota(const char *at, const char *end, struct imap_quota *quota)
 		at = take_resource(at, end, quota);
 	return at != NULL && at < end;
 }
+
+char *imap_vanished(const char *at, const char *end, bool *earlier)
+{
+	const char *behind = take_word(at, end, "(EARLIER)");
+
+	*earlier = behind != NULL;
+	at = behind != NULL ? behind : at;
+	return g_strndup(at, strcspn(at, "\r\n"));
+}
+
+/* Behind the correlator, where there is one: (TAG "B7"). */
+static const char *skip_tag(const char *at, const char *end)
+{
+	if (at >= end || *at != '(')
+		return at;
+	at = take_word(at + 1, end, "TAG");
+	at = at != NULL ? imap_skip_string(at, end) : NULL;
+	return at != NULL && at < end && *at == ')' ? skip_blanks(at + 1, end) : NULL;
+}
+
+char *imap_esearch_all(const char *text)
+{
+	const char *end = text + strlen(text), *at = skip_tag(text, end), *value;
+
+	if (at == NULL || g_ascii_strncasecmp(at, "UID", 3) != 0 || (at[3] != ' ' && at[3] != '\0'))
+		return NULL;
+	for (at = skip_blanks(at + 3, end); at < end;) {
+		value = take_word(at, end, "ALL");
+		if (value != NULL)
+			return g_strndup(value, strcspn(value, " "));
+		value = strchr(at, ' ');
+		value = value != NULL ? imap_skip_string(skip_blanks(value, end), end) : NULL;
+		if (value == NULL)
+			return NULL;
+		at = skip_blanks(value, end);
+	}
+	return g_strdup("");
+}
+
+uint64_t imap_modseq(const char *code, const char *word)
+{
+	size_t n = strlen(word);
+	uint64_t value = 0;
+
+	if (g_ascii_strncasecmp(code, word, n) != 0 || code[n] != ' ')
+		return 0;
+	for (const char *at = code + n + 1; *at != '\0'; at++) {
+		if (!g_ascii_isdigit(*at) || value > (INT64_MAX - (uint64_t)(*at - '0')) / 10)
+			return 0;
+		value = value * 10 + (uint64_t)(*at - '0');
+	}
+	return value;
+}

@@ -1,5 +1,6 @@
 #include "net/imap_live.h"
 #include "net/imap_rows.h"
+#include "net/imap_uidset.h"
 #include "src/lang.h"
 
 enum {
@@ -100,6 +101,33 @@ void imap_live_note(struct bz_backend *b, const struct imap_resp *r)
 		b->live.renumbered =
 			b->live.renumbered || (validity > 0 && validity != b->box.uidvalidity);
 	}
+}
+
+void imap_live_vanished(struct bz_backend *b, const GArray *ranges)
+{
+	struct imap_live *live = &b->live;
+	guint before, n = 0;
+	uint32_t *uids;
+
+	if (live->uids == NULL || ranges == NULL) {
+		lose(live);
+		return;
+	}
+	uids = (uint32_t *)(void *)live->uids->data;
+	before = live->uids->len;
+	for (guint i = 0, k = 0; i < before; i++) {
+		while (uids[i] > 0 && k < ranges->len &&
+			g_array_index(ranges, struct imap_range, k).high < uids[i])
+			k++;
+		if (uids[i] > 0 && k < ranges->len &&
+			g_array_index(ranges, struct imap_range, k).low <= uids[i])
+			g_array_append_val(live->gone, uids[i]);
+		else
+			uids[n++] = uids[i];
+	}
+	g_array_set_size(live->uids, n);
+	if (before - n < imap_ranges_count(ranges, 1, UINT32_MAX) || live->gone->len > NOTED_MAX)
+		lose(live); /* of some it is not known which number they had */
 }
 
 void imap_live_keep(struct bz_backend *b)

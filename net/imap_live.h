@@ -9,6 +9,8 @@
 void imap_live_clear(struct bz_backend *b);
 /* Before the box's own counts follow. */
 void imap_live_note(struct bz_backend *b, const struct imap_resp *r);
+/* Messages that are gone: ranges (struct imap_range, tidy) of UIDs, or NULL: not known which. */
+void imap_live_vanished(struct bz_backend *b, const GArray *ranges);
 /* The same folder was selected again, with the same numbers: only marks may have changed. */
 void imap_live_keep(struct bz_backend *b);
 

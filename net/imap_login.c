@@ -1,6 +1,7 @@
 /* From nothing to a logged-in line (RFC 3501 sections 6.1.3, 6.2; RFC 4959). */
 #include "config.h"
 #include "net/imap_box.h"
+#include "net/imap_changes.h"
 #include "net/imap_live.h"
 #include "net/login.h"
 #include "net/starttls.h"
@@ -30,10 +31,11 @@ void imap_disconnect(struct bz_backend *b)
 {
 	imap_conn_free(b->conn);
 	b->conn = NULL;
-	b->caps_asked = false;
+	b->caps_asked = b->qresync = false;
 	bz_stream_close(&b->stream);
 	g_free(b->box.name);
 	b->box = (struct imap_box){0};
+	imap_changes_clear(b);
 	imap_live_clear(b);
 	b->live = (struct imap_live){0};
 }
@@ -133,6 +135,29 @@ static int submit_id(struct bz_backend *b, struct bz_err *err)
 		"version", PACKAGE_VERSION);
 }
 
+static void on_enabled(void *me, const struct imap_resp *r)
+{
+	g_auto(GStrv) words = NULL;
+
+	if (r->kind != IMAP_ENABLED)
+		return;
+	words = g_strsplit(r->text, " ", 0);
+	for (char **w = words; *w != NULL; w++)
+		if (g_ascii_strcasecmp(*w, "QRESYNC") == 0)
+			((struct bz_backend *)me)->qresync = true;
+}
+
+/* Before any folder is selected (RFC 5161). Before the login many servers tell only that there is
+ * ENABLE; what they do not know they pass over. */
+static int submit_enable(struct bz_backend *b, struct bz_err *err)
+{
+	static const struct imap_on on = {.untagged = on_enabled};
+
+	if ((imap_caps(b->conn) & IMAP_CAP_ENABLE) == 0)
+		return 0;
+	return imap_submit(b->conn, &on, b, NULL, err, "ENABLE CONDSTORE QRESYNC");
+}
+
 int imap_open(struct bz_backend *b, const struct bz_job *job, struct imap_result *login,
 	struct bz_err *err)
 {
@@ -150,7 +175,7 @@ int imap_open(struct bz_backend *b, const struct bz_job *job, struct imap_result
 	if (b->account->security != BZ_SECURITY_STARTTLS && imap_greeting(b->conn, err) != 0)
 		return -1;
 	if (need_caps(b, job, err) != 0 || submit_login(b, job, login, err) != 0 ||
-		submit_id(b, err) != 0)
+		submit_id(b, err) != 0 || submit_enable(b, err) != 0)
 		return -1;
 	bz_log(BZ_LOG_INFO, "%s: connected to %s", b->account->id, b->account->host);
 	return 0;

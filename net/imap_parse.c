@@ -126,6 +126,15 @@ static void sort_out(struct imap_resp *r, const char *at, const char *end)
 		r->kind = IMAP_STATUS;
 	} else if (strcmp(r->word, "QUOTA") == 0 && imap_quota(at, end, &r->quota)) {
 		r->kind = IMAP_QUOTA;
+	} else if (strcmp(r->word, "ENABLED") == 0) {
+		r->kind = IMAP_ENABLED;
+		r->text = g_strndup(at, strcspn(at, "\r\n"));
+	} else if (strcmp(r->word, "VANISHED") == 0) {
+		r->kind = IMAP_VANISHED_UIDS;
+		r->text = imap_vanished(at, end, &r->earlier);
+	} else if (strcmp(r->word, "ESEARCH") == 0) {
+		r->kind = IMAP_ESEARCH;
+		r->text = g_strndup(at, strcspn(at, "\r\n"));
 	}
 }
 

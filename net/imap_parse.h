@@ -18,7 +18,10 @@ enum imap_kind {
 	IMAP_FETCH,
 	IMAP_LIST,
 	IMAP_STATUS,
-	IMAP_QUOTA
+	IMAP_QUOTA,
+	IMAP_ENABLED,       /* RFC 5161 */
+	IMAP_VANISHED_UIDS, /* RFC 7162 */
+	IMAP_ESEARCH        /* RFC 4731 */
 };
 
 /* Space in bytes; limit 0 = nothing is said of space. */
@@ -33,7 +36,9 @@ struct imap_resp {
 	char *tag;       /* TAGGED */
 	char *word;      /* STATE, TAGGED: "OK", "NO", "BAD", "BYE", "PREAUTH" */
 	char *code;      /* STATE, TAGGED: what stood in [], or "" */
-	char *text;      /* STATE, TAGGED: for people; CAPABILITY: the words */
+	char *text;      /* STATE, TAGGED: for people; CAPABILITY, ENABLED: the words; VANISHED:
+			    the set; ESEARCH: all of it */
+	bool earlier;    /* VANISHED: before the command that asks */
 	const struct mailimap_msg_att *fetch;
 	const struct mailimap_mailbox_list *list;
 	const struct mailimap_mailbox_data_status *status;
@@ -52,6 +57,15 @@ const char *imap_skip_string(const char *at, const char *end);
 /* imap_ext.c, what libetpan does not know. QUOTA (RFC 9208 section 5.1): what stands behind that
  * word; false = it cannot be understood. */
 bool imap_quota(const char *at, const char *end, struct imap_quota *quota);
+/* VANISHED (RFC 7162 section 3.2.10): the set that stands behind that word, unread; the
+ * caller's. */
+char *imap_vanished(const char *at, const char *end, bool *earlier);
+/* ESEARCH by UID (RFC 4731 section 3.1): the set of ALL, "" = of no message; NULL: it is none that
+ * can be understood. The caller's. */
+char *imap_esearch_all(const char *text);
+/* The mod-sequence behind WORD in a response code, or 0: none, or not of 63 bits (RFC 7162
+ * section 7). */
+uint64_t imap_modseq(const char *code, const char *word);
 
 /* The number after WORD in a response code ("UIDVALIDITY 7"), or 0. */
 uint64_t imap_code_number(const char *code, const char *word);

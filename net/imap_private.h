@@ -32,7 +32,7 @@ struct imap_box {
 	uint64_t modseq;
 	uint32_t next;    /* sequence numbers above it were looked at in this pass; 0 = all were */
 	uint32_t low_uid; /* the lowest UID seen in this pass; 0 = none yet */
-	bool passing;     /* a pass is under way */
+	bool passing;     /* a pass is under way, or changes are asked for */
 	bool known_below; /* the store has rows older than low_uid: flags first, then what is
 			     missing */
 	bool moved;       /* arrivals or removals since: pass again */
@@ -60,13 +60,26 @@ struct imap_live {
 	struct imap_result idle;
 };
 
+/* Changes of the selected folder being asked for (imap_changes.c). */
+struct imap_changes {
+	uint64_t since;  /* the store has everything up to this mod-sequence; 0 = not asked for */
+	GArray *bounds;  /* guint32: where pieces but the oldest begin, descending; NULL: not begun
+			  */
+	guint piece;     /* of the next command */
+	uint32_t high;   /* UIDs above it were asked about; 0 = all were */
+	GArray *missing; /* guint32: UIDs told that have no row yet */
+	bool checking;   /* which are there, not what changed */
+};
+
 struct bz_backend {
 	const struct bz_account *account;
 	struct bz_store *store;
 	struct bz_stream *stream;
 	struct imap_conn *conn; /* NULL = no line */
 	bool caps_asked;        /* logged in, by CAPABILITY */
+	bool qresync;           /* enabled: VANISHED comes in place of EXPUNGE */
 	struct imap_box box;
+	struct imap_changes changes;
 	struct imap_live live;
 };
 

@@ -31,6 +31,8 @@ void imap_intake_ask(struct imap_intake *in, bool by_uid, uint32_t low, uint32_t
 	in->low = low;
 	in->high = high;
 	in->first = in->last = 0;
+	in->most = TOLD_MAX;
+	in->over = false;
 }
 
 void imap_intake_clear(struct imap_intake *in)
@@ -46,8 +48,7 @@ static bool was_asked(const struct imap_intake *in, uint32_t number, uint32_t ui
 {
 	uint32_t n = in->by_uid ? uid : number;
 
-	return in->b->box.name != NULL && uid > 0 && n >= in->low && n <= in->high &&
-	       in->uids->len < TOLD_MAX;
+	return in->b->box.name != NULL && uid > 0 && n >= in->low && n <= in->high;
 }
 
 static void add_row(
@@ -90,6 +91,9 @@ static void on_untagged(void *me, const struct imap_resp *r)
 		return;
 	imap_item(r->fetch, &item);
 	if (!was_asked(in, r->number, item.uid))
+		return;
+	in->over = in->uids->len >= in->most;
+	if (in->over)
 		return;
 	header = imap_section(r->fetch, "HEADER.FIELDS", &len);
 	g_array_append_val(in->uids, item.uid);

@@ -19,6 +19,8 @@ struct imap_intake {
 	GArray *uids;  /* guint32: all that were told; imap_intake_sort: ascending, each once */
 	GArray *flags; /* struct imap_uid_flags */
 	uint32_t first, last; /* the least and greatest sequence number told */
+	guint most;           /* responses that are taken */
+	bool over;            /* there were more */
 	struct imap_result result;
 };
 struct imap_uid_flags {

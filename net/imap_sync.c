@@ -1,5 +1,6 @@
 /* Bringing a folder's rows up to date: the window first, the rest in pieces (DESIGN section 8). */
 #include "net/imap_box.h"
+#include "net/imap_changes.h"
 #include "net/imap_live.h"
 #include "net/imap_rows.h"
 #include "src/lang.h"
@@ -14,23 +15,9 @@ struct refresh {
 	uint32_t want; /* rows of the window, counted from the newest */
 	bool asked;    /* the FETCH is on its way */
 	uint32_t old_uidnext, old_known;
+	bool was_whole; /* the store held all of it once: marks are enough of what it knows */
+	struct imap_result marks;
 };
-
-/* Nothing changed since a pass over the whole folder ended? Needs the server's HIGHESTMODSEQ. */
-static char *make_note(const struct imap_box *box)
-{
-	return box->modseq > 0 ? g_strdup_printf("%u %u %u %" G_GUINT64_FORMAT, box->uidvalidity,
-					 box->uidnext, box->exists, box->modseq)
-			       : NULL;
-}
-
-static bool is_as_noted(struct bz_backend *b)
-{
-	g_autofree char *now = make_note(&b->box);
-	g_autofree char *then = bz_store_folder_get_note(b->store, b->box.folder);
-
-	return now != NULL && g_strcmp0(now, then) == 0;
-}
 
 /* --- the window ------------------------------------------------------------------------------- */
 
@@ -48,6 +35,15 @@ static void ask_newest(void *me, uint32_t exists)
 		"FETCH %u:%u %s", low, exists, IMAP_ROW_ITEMS);
 }
 
+/* Of rows that are known the marks alone. What comes is taken in by the command behind it. */
+static int ask_marks(struct refresh *r, uint32_t low, uint32_t high)
+{
+	static const struct imap_on on = {.end = imap_on_end};
+
+	return imap_submit(r->call.b->conn, &on, &r->marks, NULL, r->call.err,
+		"UID FETCH %u:%u (UID FLAGS)", low, high);
+}
+
 /* A folder seen before: by UID, written together with SELECT. */
 static int ask_ahead(struct refresh *r)
 {
@@ -58,6 +54,9 @@ static int ask_ahead(struct refresh *r)
 		return 0;
 	r->asked = true;
 	imap_intake_ask(&r->in, true, low, high);
+	if (r->was_whole && ask_marks(r, low, next - 1) != 0)
+		return -1;
+	low = r->was_whole ? next : low;
 	return imap_submit(r->call.b->conn, &imap_intake_on, &r->in, NULL, r->call.err,
 		"UID FETCH %u:%u %s", low, high, IMAP_ROW_ITEMS);
 }
@@ -65,6 +64,7 @@ static int ask_ahead(struct refresh *r)
 static int look_up_old(struct refresh *r, const char *name)
 {
 	struct bz_backend *b = r->call.b;
+	g_autofree char *note = NULL;
 	struct bz_folder folder;
 	uint32_t unseen;
 	int rc = bz_store_folder_by_name(b->store, name, &folder, r->call.err);
@@ -72,6 +72,8 @@ static int look_up_old(struct refresh *r, const char *name)
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;
 	r->old_uidnext = folder.uidnext;
+	note = bz_store_folder_get_note(b->store, folder.id);
+	r->was_whole = folder.uidnext > 1 && imap_note_modseq(note, folder.uidvalidity) > 0;
 	rc = bz_store_count(b->store, folder.id, &r->old_known, &unseen, r->call.err);
 	bz_folder_clear(&folder);
 	return rc;
@@ -117,6 +119,8 @@ static int store_window(struct refresh *r)
 	imap_intake_sort(in);
 	forget_known(r);
 	rc = imap_put_flags(in, job, unknown, err);
+	if (rc == 0 && unknown->len > 0)
+		rc = imap_fetch_unknown(r->call.b, job, unknown, err);
 	g_array_unref(unknown);
 	if (rc != 0 || imap_put_rows(in, job, kind_of_window(r), err) != 0)
 		return -1;
@@ -170,10 +174,23 @@ static int begin_pass(struct refresh *r)
 
 	box->next = below ? r->in.first - 1 : box->exists;
 	box->low_uid = below ? imap_intake_lowest(&r->in) : 0;
-	box->passing = box->moved || !is_as_noted(r->call.b);
+	box->passing = box->moved || !imap_note_is_same(r->call.b);
 	box->passes = 0;
+	if (box->passing)
+		imap_changes_begin_noted(r->call.b);
+	else
+		r->call.b->live.look = false;
 	box->moved = false;
 	return look_below(r->call.b, box->low_uid, r->call.err);
+}
+
+/* What was told of messages by their old numbers is of no use. */
+static void forget_old(struct refresh *r)
+{
+	r->old_known = 0;
+	if (r->was_whole)
+		imap_intake_ask(&r->in, false, 0, 0);
+	r->was_whole = false;
 }
 
 static int run_refresh(struct refresh *r, const char *name)
@@ -190,11 +207,12 @@ static int run_refresh(struct refresh *r, const char *name)
 		imap_submit_select(&r->select) != 0 || ask_ahead(r) != 0 ||
 		imap_go(b, r->call.job, &login, r->call.err) != 0 ||
 		imap_selected(&r->select) != 0 ||
+		imap_check(&r->marks, r->call.err, _("The server did not list the folder.")) != 0 ||
 		imap_check(&r->in.result, r->call.err, _("The server did not list the folder.")) !=
 			0)
 		return -1;
 	if (r->select.dropped)
-		r->old_known = 0;
+		forget_old(r);
 	if (store_window(r) != 0 || top_up(r) != 0 || begin_pass(r) != 0)
 		return -1;
 	return imap_put_counts(b, r->call.job, !b->box.passing || b->box.next == 0, r->call.err);
@@ -219,16 +237,22 @@ static int fetch_range(struct imap_intake *in, const struct bz_job *job, uint32_
 	uint32_t high, const char *items, struct bz_err *err)
 {
 	struct bz_backend *b = in->b;
+	struct imap_box *box = &b->box;
+	uint32_t lowest;
 
 	imap_intake_ask(in, false, low, high);
 	if (imap_submit(b->conn, &imap_intake_on, in, NULL, err, "FETCH %u:%u %s", low, high,
-		    items) != 0)
+		    items) != 0 ||
+		imap_intake_wait(in, job, err) != 0)
 		return -1;
-	return imap_intake_wait(in, job, err);
+	lowest = imap_intake_lowest(in);
+	if (lowest > 0)
+		box->low_uid = box->low_uid > 0 ? MIN(box->low_uid, lowest) : lowest;
+	return 0;
 }
 
 /* Rows that other devices' mail left us without: by UID, as a set of at most IMAP_BATCH. */
-static int fetch_unknown(
+int imap_fetch_unknown(
 	struct bz_backend *b, const struct bz_job *job, const GArray *uids, struct bz_err *err)
 {
 	GString *set = g_string_new(NULL);
@@ -260,7 +284,7 @@ static int sync_known(struct imap_intake *in, const struct bz_job *job, uint32_t
 	if (rc == 0)
 		rc = imap_put_flags(in, job, unknown, err);
 	if (rc == 0 && unknown->len > 0)
-		rc = fetch_unknown(in->b, job, unknown, err);
+		rc = imap_fetch_unknown(in->b, job, unknown, err);
 	if (rc == 0 && unknown->len > 0 && unknown->len == in->uids->len)
 		rc = look_below(in->b, imap_intake_lowest(in), err);
 	g_array_unref(unknown);
@@ -275,23 +299,11 @@ static int sync_unknown(struct imap_intake *in, const struct bz_job *job, uint32
 	return imap_put_rows(in, job, BZ_CHANGE_OLDER, err);
 }
 
-/* What was told goes to the store; what lies between it and the piece above is gone. */
-static int settle_piece(
-	struct imap_intake *in, const struct bz_job *job, bool known, struct bz_err *err)
-{
-	struct imap_box *box = &in->b->box;
-	uint32_t low_uid = imap_intake_lowest(in);
-	uint32_t above = box->low_uid > 0 ? box->low_uid - 1 : UINT32_MAX;
-	int rc = known ? imap_drop_gone(in, job, low_uid, above, err) : 0;
-
-	box->low_uid = box->low_uid > 0 ? MIN(box->low_uid, low_uid) : low_uid;
-	return rc;
-}
-
 static int sync_piece(struct bz_backend *b, const struct bz_job *job, struct bz_err *err)
 {
 	struct imap_box *box = &b->box;
 	uint32_t high = box->next, low = high > IMAP_BATCH ? high - IMAP_BATCH + 1 : 1;
+	uint32_t above = box->low_uid > 0 ? box->low_uid - 1 : UINT32_MAX;
 	bool known = box->known_below;
 	struct imap_intake in;
 	int rc;
@@ -299,9 +311,10 @@ static int sync_piece(struct bz_backend *b, const struct bz_job *job, struct bz_
 	box->next = low - 1; /* now, so that an EXPUNGE with the answer finds it so */
 	imap_intake_init(&in, b);
 	rc = known ? sync_known(&in, job, low, high, err) : sync_unknown(&in, job, low, high, err);
-	if (rc == 0 && in.uids->len > 0)
-		rc = settle_piece(&in, job, known, err);
-	else if (rc == 0)
+	if (rc == 0 && in.uids->len > 0 &&
+		known) /* what lies between it and the piece above is gone */
+		rc = imap_drop_gone(&in, job, imap_intake_lowest(&in), above, err);
+	else if (rc == 0 && in.uids->len == 0)
 		box->passing =
 			false; /* a server that tells nothing of 500 messages: as good as it gets */
 	imap_intake_clear(&in);
@@ -324,24 +337,30 @@ static int drop_below(struct bz_backend *b, const struct bz_job *job, struct bz_
 	return rc;
 }
 
+/* What changed beside the pass is asked for, not looked for in another. */
+static bool may_catch_up(const struct bz_backend *b)
+{
+	return b->qresync && b->box.modseq > 0;
+}
+
 static int end_pass(struct bz_backend *b, const struct bz_job *job, struct bz_err *err)
 {
 	struct imap_box *box = &b->box;
-	g_autofree char *note = box->moved ? NULL : make_note(box);
+	bool whole = !box->moved;
 
 	if (drop_below(b, job, err) != 0)
 		return -1;
-	b->live.lost = b->live.lost && box->moved; /* else the pass saw it all */
-	box->passing = box->moved && ++box->passes < IMAP_PASSES;
+	b->live.lost = b->live.lost && !whole; /* else the pass saw it all */
+	box->passing = (!whole || may_catch_up(b)) && ++box->passes < IMAP_PASSES;
+	if (box->passing && may_catch_up(b))
+		imap_changes_begin(b, box->modseq);
 	box->moved = false;
 	box->next = box->exists;
 	box->low_uid = 0;
 	box->known_below = true;
 	if (imap_put_counts(b, job, true, err) != 0)
 		return -1;
-	return box->passing
-		       ? 0
-		       : bz_store_folder_note(b->store, box->folder, note != NULL ? note : "", err);
+	return box->passing ? 0 : imap_note_write(b, whole, err);
 }
 
 int imap_background(struct bz_backend *b, const struct bz_job *job, bool *more, struct bz_err *err)
@@ -353,7 +372,10 @@ int imap_background(struct bz_backend *b, const struct bz_job *job, bool *more, 
 		return 0;
 	if (b->box.low_uid > 0 && imap_live_fetch(b, job, err) != 0) /* in the midst of a pass */
 		return -1;
-	rc = b->box.next > 0 ? sync_piece(b, job, err) : end_pass(b, job, err);
+	if (imap_changes_are_asked(b))
+		rc = imap_changes_step(b, job, err);
+	else
+		rc = b->box.next > 0 ? sync_piece(b, job, err) : end_pass(b, job, err);
 	*more = rc == 0 && b->box.passing;
 	return rc;
 }

@@ -121,3 +121,76 @@ void imap_copied_note(struct imap_copied *c, const char *code)
 	memset(c->to, 0, c->n * sizeof *c->to);
 	c->uidvalidity = 0;
 }
+
+/* --- what a server tells ---------------------------------------------------------------------- */
+
+bool imap_ranges_read(const char *set, GArray *ranges)
+{
+	for (;;) {
+		struct imap_range r;
+		uint32_t other;
+
+		r.low = r.high = other = take_number(&set);
+		if (*set == ':') {
+			set++;
+			other = take_number(&set);
+			r.high = MAX(r.low, other);
+		}
+		r.low = MIN(r.low, other);
+		if (r.low == 0 || ranges->len >= IMAP_SET_RANGES)
+			return false;
+		g_array_append_val(ranges, r);
+		if (*set != ',')
+			return *set == '\0';
+		set++;
+	}
+}
+
+static int by_low(const void *a, const void *b)
+{
+	const struct imap_range *x = a, *y = b;
+
+	return x->low < y->low ? -1 : x->low > y->low;
+}
+
+void imap_ranges_tidy(GArray *ranges)
+{
+	struct imap_range *r = (struct imap_range *)(void *)ranges->data;
+	guint n = 0;
+
+	g_array_sort(ranges, by_low);
+	for (guint i = 0; i < ranges->len; i++) {
+		if (n > 0 && r[i].low <= (uint64_t)r[n - 1].high + 1)
+			r[n - 1].high = MAX(r[n - 1].high, r[i].high);
+		else
+			r[n++] = r[i];
+	}
+	g_array_set_size(ranges, n);
+}
+
+uint64_t imap_ranges_count(const GArray *ranges, uint32_t low, uint32_t high)
+{
+	uint64_t n = 0;
+
+	for (guint i = 0; i < ranges->len; i++) {
+		const struct imap_range *r = &g_array_index(ranges, struct imap_range, i);
+		uint32_t from = MAX(r->low, low), to = MIN(r->high, high);
+
+		n += from <= to ? (uint64_t)to - from + 1 : 0;
+	}
+	return n;
+}
+
+void imap_ranges_pick(const GArray *ranges, const GArray *uids, bool inside, GArray *out)
+{
+	for (guint i = 0, k = 0; i < uids->len; i++) {
+		uint32_t uid = g_array_index(uids, uint32_t, i);
+		bool is_in;
+
+		while (k < ranges->len && g_array_index(ranges, struct imap_range, k).high < uid)
+			k++;
+		is_in = k < ranges->len && g_array_index(ranges, struct imap_range, k).low <= uid;
+		if (is_in == inside)
+			g_array_append_val(out, uid);
+	}
+}

@@ -28,4 +28,20 @@ struct imap_copied {
  * twice. */
 void imap_copied_note(struct imap_copied *copied, const char *code);
 
+/* A set as a server tells it, never expanded. */
+struct imap_range {
+	uint32_t low, high; /* low <= high */
+};
+enum { IMAP_SET_RANGES = 200000 };
+/* Append those of a set ("3,9:7,8"; no "*") to ranges (struct imap_range). False: it is no set, or
+ * there are more than IMAP_SET_RANGES now; then what was appended means nothing. */
+bool imap_ranges_read(const char *set, GArray *ranges);
+/* Ascending, none touching another. */
+void imap_ranges_tidy(GArray *ranges);
+/* How many UIDs tidy ranges name from low to high. */
+uint64_t imap_ranges_count(const GArray *ranges, uint32_t low, uint32_t high);
+/* Those of uids (uint32_t, ascending) that tidy ranges name, or with inside false do not, appended
+ * to out. */
+void imap_ranges_pick(const GArray *ranges, const GArray *uids, bool inside, GArray *out);
+
 #endif

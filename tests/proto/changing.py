@@ -92,10 +92,10 @@ def difference(got, want):
     return f"{len(odd)} differ (uid: buzon, server): {dict(list(sorted(odd.items()))[:10])}"
 
 
-def check_random(seed, layout):
+def check_random(seed, layout, config="", what=""):
     choose = random.Random(seed)
     mail = {"ana": {"INBOX": [Message(letter(i), {"seen"} if i % 3 else set()) for i in range(1, 1300)]}}
-    with Dovecot(mail=mail, layout=layout) as server, \
+    with Dovecot(mail=mail, layout=layout, config=config) as server, \
             Home("imap", server.ports["imaps"], "tls", server.ca_file, "secret") as home:
         device, bad = Device(server, seed), []
         for round in range(ROUNDS):
@@ -122,7 +122,7 @@ def check_random(seed, layout):
             few = listed(home.run("list", "Casa", "--json", "--limit", "40"))[0]
             if few != {u: want[u] for u in sorted(want)[-40:]}:
                 bad.append((round, "--limit 40", difference(few, want)))
-        test(f"{layout}: {ROUNDS} rounds of another device's changes (seed {seed})", not bad, bad)
+        test(f"{what or layout}: {ROUNDS} rounds of another device's changes (seed {seed})", not bad, bad)
 
 
 def same(server_rows, done):

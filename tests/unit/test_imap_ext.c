@@ -60,9 +60,80 @@ static void garbage_is_no_quota(void **state)
 		assert_false(parse(bad[i], &q));
 }
 
+/* The set, "(earlier) set", or "none". */
+static char *vanished(const char *response)
+{
+	struct imap_parser *p = imap_parser_new();
+	const struct imap_resp *r = imap_parse(p, response, strlen(response));
+	char *said = r->kind == IMAP_VANISHED_UIDS
+			     ? g_strconcat(r->earlier ? "(earlier) " : "", r->text, NULL)
+			     : g_strdup("none");
+
+	imap_parser_free(p);
+	return said;
+}
+
+static void check_vanished(const char *response, const char *expected)
+{
+	g_autofree char *said = vanished(response);
+
+	assert_string_equal(said, expected);
+}
+
+static void vanished_is_told_apart_from_vanished_earlier(void **state)
+{
+	(void)state;
+	check_vanished("* VANISHED 405,407,410:425\r\n", "405,407,410:425");
+	check_vanished("* vanished (earlier) 41,43:116\r\n", "(earlier) 41,43:116");
+	check_vanished("* VANISHED\r\n", "");
+	check_vanished("* VANISHED (EARLIER)\r\n", "(EARLIER)"); /* which is no set */
+	check_vanished("* 4 VANISHED\r\n", "none");
+}
+
+static void check_all(const char *text, const char *expected)
+{
+	g_autofree char *set = imap_esearch_all(text);
+
+	assert_string_equal(set != NULL ? set : "none", expected);
+}
+
+static void esearch_tells_a_set_of_uids(void **state)
+{
+	(void)state;
+	check_all("(TAG \"B7\") UID ALL 1:17,21", "1:17,21");
+	check_all("UID COUNT 5 ALL 4:9 MODSEQ 7", "4:9");
+	check_all("(TAG \"a) UID ALL 3\") UID ALL 7", "7");
+	check_all("(TAG \"B7\") UID", "");
+	check_all("(TAG \"B7\") ALL 1:17", "none");
+	check_all("(TAG \"B7\" UID ALL 1:17", "none");
+	check_all("(TAG \"B7", "none");
+	check_all("UID COUNT", "none");
+	check_all("UIDS ALL 3", "none");
+	check_all("", "none");
+}
+
+static void modseqs_have_63_bits(void **state)
+{
+	(void)state;
+	assert_int_equal(imap_modseq("HIGHESTMODSEQ 715194045007", "HIGHESTMODSEQ"), 715194045007);
+	assert_int_equal(
+		imap_modseq("highestmodseq 9223372036854775807", "HIGHESTMODSEQ"), INT64_MAX);
+	assert_int_equal(imap_modseq("HIGHESTMODSEQ 9223372036854775808", "HIGHESTMODSEQ"), 0);
+	assert_int_equal(imap_modseq("HIGHESTMODSEQ 18446744073709551616", "HIGHESTMODSEQ"), 0);
+	assert_int_equal(imap_modseq("HIGHESTMODSEQ 18446744073709551621", "HIGHESTMODSEQ"), 0);
+	assert_int_equal(imap_modseq("HIGHESTMODSEQ 7x", "HIGHESTMODSEQ"), 0);
+	assert_int_equal(imap_modseq("HIGHESTMODSEQ -7", "HIGHESTMODSEQ"), 0);
+	assert_int_equal(imap_modseq("HIGHESTMODSEQ ", "HIGHESTMODSEQ"), 0);
+	assert_int_equal(imap_modseq("HIGHESTMODSEQ 0", "HIGHESTMODSEQ"), 0);
+	assert_int_equal(imap_modseq("NOMODSEQ", "HIGHESTMODSEQ"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(vanished_is_told_apart_from_vanished_earlier),
+		cmocka_unit_test(esearch_tells_a_set_of_uids),
+		cmocka_unit_test(modseqs_have_63_bits),
 		cmocka_unit_test(space_is_read_whatever_the_root_is_called),
 		cmocka_unit_test(garbage_is_no_quota),
 	};

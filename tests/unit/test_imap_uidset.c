@@ -122,9 +122,98 @@ static void what_makes_no_sense_tells_nothing(void **state)
 		check_code(codes[i], "odd");
 }
 
+/* Tidy: "low-high low-high", or "none". */
+static char *ranges_of(const char *set)
+{
+	GArray *ranges = g_array_new(FALSE, FALSE, sizeof(struct imap_range));
+	GString *said = g_string_new(NULL);
+
+	if (imap_ranges_read(set, ranges)) {
+		imap_ranges_tidy(ranges);
+		for (guint i = 0; i < ranges->len; i++)
+			g_string_append_printf(said, "%s%u-%u", i > 0 ? " " : "",
+				g_array_index(ranges, struct imap_range, i).low,
+				g_array_index(ranges, struct imap_range, i).high);
+	} else {
+		g_string_assign(said, "none");
+	}
+	g_array_unref(ranges);
+	return g_string_free(said, FALSE);
+}
+
+static void check_ranges(const char *set, const char *expected)
+{
+	g_autofree char *said = ranges_of(set);
+
+	assert_string_equal(said, expected);
+}
+
+static void sets_are_put_in_order_and_never_expanded(void **state)
+{
+	(void)state;
+	check_ranges("41,43:116", "41-41 43-116");
+	check_ranges("9:7,3,8:12,13", "3-3 7-13");
+	check_ranges("1:4294967295", "1-4294967295");
+	check_ranges("5,1:4294967295,4294967295:4294967295", "1-4294967295");
+}
+
+static void what_is_no_set_is_refused(void **state)
+{
+	static const char *const bad[] = {"", "0", "1:0", "*", "1:*", "1,", ",1", "1,,2",
+		"1:", ":1", "1 2", "4294967296", "1:99999999999999999999", "-1", "x", "1:2:3",
+		"01"};
+
+	(void)state;
+	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++)
+		check_ranges(bad[i], "none");
+}
+
+static void more_ranges_than_a_folder_needs_are_refused(void **state)
+{
+	GString *set = g_string_new("1");
+	g_autofree char *said = NULL;
+
+	(void)state;
+	for (unsigned i = 0; i < IMAP_SET_RANGES; i++)
+		g_string_append(set, ",1");
+	said = ranges_of(set->str);
+	g_string_free(set, TRUE);
+	assert_string_equal(said, "none");
+}
+
+static void known_uids_are_picked_by_ranges(void **state)
+{
+	static const uint32_t uids[] = {1, 5, 6, 9, 4294967295};
+	GArray *ranges = g_array_new(FALSE, FALSE, sizeof(struct imap_range));
+	GArray *known = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+	GArray *in = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+	GArray *out = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+
+	(void)state;
+	g_array_append_vals(known, uids, G_N_ELEMENTS(uids));
+	assert_true(imap_ranges_read("2:5,9,7000:4294967295", ranges));
+	imap_ranges_tidy(ranges);
+	imap_ranges_pick(ranges, known, true, in);
+	imap_ranges_pick(ranges, known, false, out);
+	assert_int_equal(in->len, 3);
+	assert_int_equal(g_array_index(in, uint32_t, 2), 4294967295);
+	assert_int_equal(out->len, 2);
+	assert_int_equal(g_array_index(out, uint32_t, 1), 6);
+	assert_int_equal(imap_ranges_count(ranges, 4, 9), 3);
+	assert_int_equal(imap_ranges_count(ranges, 1, UINT32_MAX), 5 + UINT32_MAX - 7000 + 1);
+	g_array_unref(ranges);
+	g_array_unref(known);
+	g_array_unref(in);
+	g_array_unref(out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sets_are_put_in_order_and_never_expanded),
+		cmocka_unit_test(what_is_no_set_is_refused),
+		cmocka_unit_test(more_ranges_than_a_folder_needs_are_refused),
+		cmocka_unit_test(known_uids_are_picked_by_ranges),
 		cmocka_unit_test(neighbours_become_ranges),
 		cmocka_unit_test(a_set_ends_within_its_bounds),
 		cmocka_unit_test(copies_are_paired_in_order),
