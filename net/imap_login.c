@@ -30,6 +30,7 @@ void imap_disconnect(struct bz_backend *b)
 {
 	imap_conn_free(b->conn);
 	b->conn = NULL;
+	imap_search_forget(b);
 	b->caps_asked = false;
 	bz_stream_close(&b->stream);
 	g_free(b->box.name);

@@ -18,7 +18,8 @@ enum imap_kind {
 	IMAP_FETCH,
 	IMAP_LIST,
 	IMAP_STATUS,
-	IMAP_QUOTA
+	IMAP_QUOTA,
+	IMAP_SEARCH /* SEARCH, and ESEARCH with UIDs */
 };
 
 /* Space in bytes; limit 0 = nothing is said of space. */
@@ -33,7 +34,8 @@ struct imap_resp {
 	char *tag;       /* TAGGED */
 	char *word;      /* STATE, TAGGED: "OK", "NO", "BAD", "BYE", "PREAUTH" */
 	char *code;      /* STATE, TAGGED: what stood in [], or "" */
-	char *text;      /* STATE, TAGGED: for people; CAPABILITY: the words */
+	char *text;      /* STATE, TAGGED: for people; CAPABILITY: the words; SEARCH: the numbers,
+			    ESEARCH: their set */
 	const struct mailimap_msg_att *fetch;
 	const struct mailimap_mailbox_list *list;
 	const struct mailimap_mailbox_data_status *status;
@@ -52,6 +54,10 @@ const char *imap_skip_string(const char *at, const char *end);
 /* imap_ext.c, what libetpan does not know. QUOTA (RFC 9208 section 5.1): what stands behind that
  * word; false = it cannot be understood. */
 bool imap_quota(const char *at, const char *end, struct imap_quota *quota);
+
+/* ESEARCH (RFC 4731 section 3.1), what stands behind that word: the set of ALL, "" where none is
+ * told, the caller's; NULL: it is not of UIDs, or cannot be understood. */
+char *imap_esearch(const char *at, const char *end);
 
 /* The number after WORD in a response code ("UIDVALIDITY 7"), or 0. */
 uint64_t imap_code_number(const char *code, const char *word);
