@@ -33,6 +33,7 @@ const struct bz_backend_ops bz_imap_backend = {
 	.refresh = imap_refresh,
 	.watch = imap_watch,
 	.fetch = imap_fetch,
+	.search = imap_search,
 	.set_flags = imap_set_flags,
 	.background = imap_background,
 	.move = imap_move,

@@ -138,17 +138,14 @@ struct asking {
 static void on_untagged(void *me, const struct imap_resp *r)
 {
 	struct asking *a = me;
-	g_autofree char *all = NULL;
-
 	if (r->kind == IMAP_FETCH) {
 		imap_intake_on.untagged(&a->in, r);
 	} else if (r->kind == IMAP_VANISHED_UIDS && r->earlier) {
 		a->odd = a->odd || !imap_ranges_read(r->text, a->ranges);
-	} else if (r->kind == IMAP_ESEARCH) {
-		all = imap_esearch_all(r->text);
+	} else if (r->kind == IMAP_SEARCH) {
 		a->told = true;
-		a->odd = a->odd || all == NULL ||
-			 (all[0] != '\0' && !imap_ranges_read(all, a->ranges));
+		a->odd = a->odd ||
+			 (r->text[0] != '\0' && !imap_ranges_read(r->text, a->ranges));
 	}
 }
 

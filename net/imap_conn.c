@@ -13,7 +13,7 @@ struct command {
 	char tag[12];
 	struct imap_on on;
 	void *me;
-	char *more; /* sent at "+" */
+	char *more; /* sent at "+", up to LF */
 	bool idles;
 };
 
@@ -106,6 +106,8 @@ static const struct {
 	{"CONDSTORE", IMAP_CAP_CONDSTORE},
 	{"QRESYNC", IMAP_CAP_CONDSTORE},
 	{"ESEARCH", IMAP_CAP_ESEARCH},
+	{"LITERAL+", IMAP_CAP_LITERAL_PLUS},
+	{"LITERAL-", IMAP_CAP_LITERAL_PLUS},
 };
 
 static void read_caps(struct imap_conn *c, const char *text)
@@ -193,7 +195,7 @@ int imap_submit(struct imap_conn *c, const struct imap_on *on, void *me, const c
 	return 0;
 }
 
-static int flush(struct imap_conn *c, struct bz_err *err)
+int imap_write(struct imap_conn *c, struct bz_err *err)
 {
 	int rc;
 
@@ -273,10 +275,36 @@ static int answer(struct imap_conn *c, const struct imap_resp *r, struct bz_err 
 	return 0;
 }
 
+/* Who is meant by "+": the first that has something to send, else the oldest. */
+static struct command *waits_for_more(struct imap_conn *c)
+{
+	for (GList *l = c->sent.head; l != NULL; l = l->next) {
+		struct command *command = l->data;
+
+		if (command->idles || command->more != NULL)
+			return command;
+	}
+	return g_queue_peek_head(&c->sent);
+}
+
+static void take_more(GString *out, struct command *command)
+{
+	const char *line = command->more != NULL ? command->more : "*";
+	char *next = strchr(line, '\n');
+
+	g_string_append_len(out, line, next != NULL ? next - line : -1);
+	g_string_append(out, "\r\n");
+	next = next != NULL ? g_strdup(next + 1) : NULL;
+	if (command->more != NULL)
+		explicit_bzero(command->more, strlen(command->more));
+	g_free(command->more);
+	command->more = next;
+}
+
 /* "+": the oldest command's next line, or "*" which gives up a SASL exchange (RFC 3501 6.2.2). */
 static int go_on(struct imap_conn *c, struct bz_err *err)
 {
-	struct command *command = g_queue_peek_head(&c->sent);
+	struct command *command = waits_for_more(c);
 
 	if (command == NULL)
 		return broken(c, "+", err);
@@ -284,12 +312,8 @@ static int go_on(struct imap_conn *c, struct bz_err *err)
 		c->idle = c->idle == IDLE_ASKED ? IDLE_ON : c->idle;
 		return 0;
 	}
-	g_string_append(c->out, command->more != NULL ? command->more : "*");
-	g_string_append(c->out, "\r\n");
-	if (command->more != NULL)
-		explicit_bzero(command->more, strlen(command->more));
-	g_clear_pointer(&command->more, g_free);
-	return flush(c, err);
+	take_more(c->out, command);
+	return imap_write(c, err);
 }
 
 static int too_many(const struct imap_conn *c, struct bz_err *err)
@@ -328,12 +352,20 @@ static int dispatch(struct imap_conn *c, const struct imap_resp *r, struct bz_er
 	return 0;
 }
 
+bool imap_is_mid_command(const struct imap_conn *c)
+{
+	for (const GList *l = c->sent.head; l != NULL; l = l->next)
+		if (((const struct command *)l->data)->more != NULL)
+			return true;
+	return false;
+}
+
 int imap_run(struct imap_conn *c, struct bz_err *err)
 {
 	while (!g_queue_is_empty(&c->sent)) {
 		const struct imap_resp *r;
 
-		if (flush(c, err) != 0 || next_response(c, &r, err) != 0 ||
+		if (imap_write(c, err) != 0 || next_response(c, &r, err) != 0 ||
 			dispatch(c, r, err) != 0)
 			return -1;
 	}
@@ -344,7 +376,7 @@ int imap_run(struct imap_conn *c, struct bz_err *err)
 
 int imap_idle(struct imap_conn *c, const struct imap_on *on, void *me, struct bz_err *err)
 {
-	if (imap_submit(c, on, me, NULL, err, "IDLE") != 0 || flush(c, err) != 0)
+	if (imap_submit(c, on, me, NULL, err, "IDLE") != 0 || imap_write(c, err) != 0)
 		return -1;
 	((struct command *)g_queue_peek_tail(&c->sent))->idles = true;
 	c->idle = IDLE_ASKED;

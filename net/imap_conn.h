@@ -21,7 +21,8 @@ enum imap_cap {
 	IMAP_CAP_CREATE_USE = 1 << 11,
 	IMAP_CAP_ENABLE = 1 << 12,
 	IMAP_CAP_CONDSTORE = 1 << 13, /* QRESYNC is told apart by ENABLED */
-	IMAP_CAP_ESEARCH = 1 << 14
+	IMAP_CAP_ESEARCH = 1 << 14,
+	IMAP_CAP_LITERAL_PLUS = 1 << 15 /* or LITERAL-: for up to 4,096 bytes */
 };
 
 enum imap_end { IMAP_OK, IMAP_NO, IMAP_BAD };
@@ -51,13 +52,17 @@ void imap_conn_watch(
 int imap_greeting(struct imap_conn *conn, struct bz_err *err);
 
 /* Queue a command; %s text as it is, %q string, %m mailbox (both quoted; CR, LF, NUL: LOCAL error
- * and nothing is queued), %u uint32_t. on is copied. more: what to send at "+", wiped after; NULL =
- * none. */
+ * and nothing is queued), %u uint32_t. on is copied. more: what to send at each "+", LF between
+ * them, wiped after; NULL = none. */
 int imap_submit(struct imap_conn *conn, const struct imap_on *on, void *me, const char *more,
 	struct bz_err *err, const char *fmt, ...);
 /* Write what is queued and read until every command was answered. Handlers may submit more. Limits
  * are the stream's. */
 int imap_run(struct imap_conn *conn, struct bz_err *err);
+/* The first half of it: write. */
+int imap_write(struct imap_conn *conn, struct bz_err *err);
+/* Is a command written in part, the rest waiting for "+"? Then nothing else may be written. */
+bool imap_is_mid_command(const struct imap_conn *conn);
 
 /* IDLE (RFC 2177) is written, nothing else waiting; imap_run ends it: DONE rides ahead of what was
  * submitted. Untagged responses up to its answer are the watcher's alone: the server sent them

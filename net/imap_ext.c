@@ -25,12 +25,13 @@ static const char *take_number(const char *at, const char *end, uint64_t *number
 	return at > from ? skip_blanks(at, end) : NULL;
 }
 
-/* Behind a word that is that one, and its blanks; else NULL. */
+/* Behind a word that is that one, and its blanks if there are any; else NULL. */
 static const char *take_word(const char *at, const char *end, const char *word)
 {
 	size_t n = strlen(word);
 
-	return (size_t)(end - at) > n && g_ascii_strncasecmp(at, word, n) == 0 && at[n] == ' '
+	return (size_t)(end - at) > n && g_ascii_strncasecmp(at, word, n) == 0 &&
+			       (at[n] == ' ' || at[n] == '\r')
 		       ? skip_blanks(at + n, end)
 		       : NULL;
 }
@@ -72,35 +73,6 @@ char *imap_vanished(const char *at, const char *end, bool *earlier)
 	return g_strndup(at, strcspn(at, "\r\n"));
 }
 
-/* Behind the correlator, where there is one: (TAG "B7"). */
-static const char *skip_tag(const char *at, const char *end)
-{
-	if (at >= end || *at != '(')
-		return at;
-	at = take_word(at + 1, end, "TAG");
-	at = at != NULL ? imap_skip_string(at, end) : NULL;
-	return at != NULL && at < end && *at == ')' ? skip_blanks(at + 1, end) : NULL;
-}
-
-char *imap_esearch_all(const char *text)
-{
-	const char *end = text + strlen(text), *at = skip_tag(text, end), *value;
-
-	if (at == NULL || g_ascii_strncasecmp(at, "UID", 3) != 0 || (at[3] != ' ' && at[3] != '\0'))
-		return NULL;
-	for (at = skip_blanks(at + 3, end); at < end;) {
-		value = take_word(at, end, "ALL");
-		if (value != NULL)
-			return g_strndup(value, strcspn(value, " "));
-		value = strchr(at, ' ');
-		value = value != NULL ? imap_skip_string(skip_blanks(value, end), end) : NULL;
-		if (value == NULL)
-			return NULL;
-		at = skip_blanks(value, end);
-	}
-	return g_strdup("");
-}
-
 uint64_t imap_modseq(const char *code, const char *word)
 {
 	size_t n = strlen(word);
@@ -114,4 +86,49 @@ uint64_t imap_modseq(const char *code, const char *word)
 		value = value * 10 + (uint64_t)(*at - '0');
 	}
 	return value;
+}
+
+/* --- ESEARCH ---------------------------------------------------------------------------------- */
+
+/* Behind brackets and what they hold; NULL where they do not close. */
+static const char *skip_list(const char *at, const char *end)
+{
+	int depth = 0;
+
+	while (at != NULL && at < end && *at != '\r') {
+		depth += *at == '(' ? 1 : *at == ')' ? -1 : 0;
+		if (depth == 0)
+			return at + 1;
+		at = *at == '"' ? imap_skip_string(at, end) : at + 1;
+	}
+	return NULL;
+}
+
+static const char *skip_value(const char *at, const char *end)
+{
+	return at < end && *at == '(' ? skip_list(at, end) : imap_skip_string(at, end);
+}
+
+char *imap_esearch(const char *at, const char *end)
+{
+	g_autofree char *set = g_strdup("");
+
+	if (at < end && *at == '(') /* the tag */
+		at = skip_list(at, end);
+	at = at != NULL ? take_word(skip_blanks(at, end), end, "UID") : NULL;
+	while (at != NULL && at < end && *at != '\r') {
+		const char *all = take_word(at, end, "ALL"), *value, *behind;
+
+		value = all != NULL ? all : imap_skip_string(at, end);
+		value = value != NULL ? skip_blanks(value, end) : NULL;
+		behind = value != NULL && value < end ? skip_value(value, end) : NULL;
+		if (behind == NULL || behind == value)
+			return NULL;
+		if (all != NULL) {
+			g_free(set);
+			set = g_strndup(value, (gsize)(behind - value));
+		}
+		at = skip_blanks(behind, end);
+	}
+	return at != NULL ? g_steal_pointer(&set) : NULL;
 }

@@ -32,6 +32,7 @@ void imap_disconnect(struct bz_backend *b)
 	imap_conn_free(b->conn);
 	b->conn = NULL;
 	b->caps_asked = b->qresync = false;
+	imap_search_forget(b);
 	bz_stream_close(&b->stream);
 	g_free(b->box.name);
 	b->box = (struct imap_box){0};

@@ -120,6 +120,12 @@ static void sort_out(struct imap_resp *r, const char *at, const char *end)
 	} else if (strcmp(r->word, "CAPABILITY") == 0) {
 		r->kind = IMAP_CAPABILITY;
 		r->text = g_strndup(at, strcspn(at, "\r\n"));
+	} else if (strcmp(r->word, "SEARCH") == 0) { /* MODSEQ (RFC 7162) may stand behind them */
+		r->kind = IMAP_SEARCH;
+		r->text = g_strndup(at, strcspn(at, "(\r\n"));
+	} else if (strcmp(r->word, "ESEARCH") == 0) {
+		r->text = imap_esearch(at, end);
+		r->kind = r->text != NULL ? IMAP_SEARCH : IMAP_SKIP;
 	} else if (strcmp(r->word, "LIST") == 0) {
 		r->kind = IMAP_LIST;
 	} else if (strcmp(r->word, "STATUS") == 0) {
@@ -132,9 +138,6 @@ static void sort_out(struct imap_resp *r, const char *at, const char *end)
 	} else if (strcmp(r->word, "VANISHED") == 0) {
 		r->kind = IMAP_VANISHED_UIDS;
 		r->text = imap_vanished(at, end, &r->earlier);
-	} else if (strcmp(r->word, "ESEARCH") == 0) {
-		r->kind = IMAP_ESEARCH;
-		r->text = g_strndup(at, strcspn(at, "\r\n"));
 	}
 }
 

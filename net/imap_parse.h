@@ -21,7 +21,7 @@ enum imap_kind {
 	IMAP_QUOTA,
 	IMAP_ENABLED,       /* RFC 5161 */
 	IMAP_VANISHED_UIDS, /* RFC 7162 */
-	IMAP_ESEARCH        /* RFC 4731 */
+	IMAP_SEARCH         /* SEARCH, and ESEARCH with UIDs */
 };
 
 /* Space in bytes; limit 0 = nothing is said of space. */
@@ -37,7 +37,7 @@ struct imap_resp {
 	char *word;      /* STATE, TAGGED: "OK", "NO", "BAD", "BYE", "PREAUTH" */
 	char *code;      /* STATE, TAGGED: what stood in [], or "" */
 	char *text;      /* STATE, TAGGED: for people; CAPABILITY, ENABLED: the words; VANISHED:
-			    the set; ESEARCH: all of it */
+			    the set; SEARCH: the numbers, ESEARCH: their set */
 	bool earlier;    /* VANISHED: before the command that asks */
 	const struct mailimap_msg_att *fetch;
 	const struct mailimap_mailbox_list *list;
@@ -60,12 +60,13 @@ bool imap_quota(const char *at, const char *end, struct imap_quota *quota);
 /* VANISHED (RFC 7162 section 3.2.10): the set that stands behind that word, unread; the
  * caller's. */
 char *imap_vanished(const char *at, const char *end, bool *earlier);
-/* ESEARCH by UID (RFC 4731 section 3.1): the set of ALL, "" = of no message; NULL: it is none that
- * can be understood. The caller's. */
-char *imap_esearch_all(const char *text);
 /* The mod-sequence behind WORD in a response code, or 0: none, or not of 63 bits (RFC 7162
  * section 7). */
 uint64_t imap_modseq(const char *code, const char *word);
+
+/* ESEARCH (RFC 4731 section 3.1), what stands behind that word: the set of ALL, "" where none is
+ * told, the caller's; NULL: it is not of UIDs, or cannot be understood. */
+char *imap_esearch(const char *at, const char *end);
 
 /* The number after WORD in a response code ("UIDVALIDITY 7"), or 0. */
 uint64_t imap_code_number(const char *code, const char *word);

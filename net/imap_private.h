@@ -81,6 +81,8 @@ struct bz_backend {
 	struct imap_box box;
 	struct imap_changes changes;
 	struct imap_live live;
+	struct imap_finding *finding; /* imap_search.c: asked, and perhaps not answered */
+	uint64_t last_finding;
 };
 
 /* What handlers of one call share: its job, and the first thing that went wrong in the store. */
@@ -107,6 +109,8 @@ int imap_know_caps(struct imap_call *call, unsigned wanted);
 int imap_go(struct bz_backend *b, const struct bz_job *job, const struct imap_result *login,
 	struct bz_err *err);
 void imap_disconnect(struct bz_backend *b);
+/* imap_search.c: the line is gone, and with it what was asked. */
+void imap_search_forget(struct bz_backend *b);
 
 /* imap_box.c: select name (EXAMINE, or SELECT to write) if it is not, and nothing else. */
 int imap_select(struct bz_backend *b, const struct bz_job *job, const char *name, bool write,
@@ -128,7 +132,8 @@ int imap_need_role(struct bz_backend *b, const struct bz_job *job, enum bz_folde
 int imap_make_again(struct bz_backend *b, const struct bz_job *job, const struct bz_folder *folder,
 	struct bz_err *err);
 
-/* imap_sync.c, imap_folders.c, imap_message.c, imap_move.c, imap_manage.c: the ops. */
+/* imap_sync.c, imap_search.c, imap_folders.c, imap_message.c, imap_move.c, imap_manage.c: the ops.
+ */
 int imap_refresh(struct bz_backend *, const struct bz_job *, const char *name, struct bz_window,
 	struct bz_err *);
 int imap_watch(struct bz_backend *, const struct bz_job *, const struct bz_watch *, bool *again,
@@ -137,6 +142,8 @@ int imap_background(struct bz_backend *, const struct bz_job *, bool *more, stru
 int imap_list_folders(struct bz_backend *, const struct bz_job *, struct bz_err *);
 int imap_fetch(struct bz_backend *, const struct bz_job *, const struct bz_msgref *, enum bz_fetch,
 	struct bz_message **, struct bz_err *);
+int imap_search(struct bz_backend *, const struct bz_job *, const char *name,
+	const struct bz_limit *, struct bz_search *, bool *more, struct bz_err *);
 int imap_set_flags(struct bz_backend *, const struct bz_job *, const struct bz_msgref *, size_t n,
 	unsigned add, unsigned remove, struct bz_err *);
 int imap_move(struct bz_backend *, const struct bz_job *, const struct bz_msgref *, size_t n,

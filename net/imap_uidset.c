@@ -65,6 +65,24 @@ static uint32_t step(struct walk *w)
 	return uid;
 }
 
+bool imap_uidset_read(GArray *uids, const char *set, size_t most)
+{
+	while (*set != '\0') {
+		struct walk w = {.at = set};
+		uint32_t uid = 0;
+
+		do {
+			uid = uids->len < most ? step(&w) : 0;
+			if (uid > 0)
+				g_array_append_val(uids, uid);
+		} while (uid > 0 && (w.next > 0 || w.at[-1] == ','));
+		if (uid == 0 || (*w.at != ' ' && *w.at != '\0'))
+			return false;
+		set = w.at + (*w.at == ' ');
+	}
+	return true;
+}
+
 static bool has_twins(const uint32_t *to, size_t n)
 {
 	g_autofree uint32_t *sorted = g_memdup2(to, n * sizeof *to);

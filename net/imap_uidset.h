@@ -15,6 +15,10 @@ enum {
  * many were taken, > 0 where n is. A range names no UID that was not given. */
 size_t imap_uidset_add(GString *set, const uint32_t *uids, size_t n);
 
+/* Append the UIDs that a set or the numbers of a SEARCH name, ascending or not, to uids (guint32),
+ * as long as they are no more than most in all: false where they are more, or make no sense. */
+bool imap_uidset_read(GArray *uids, const char *set, size_t most);
+
 /* Where copies are, as told while a command is unanswered. */
 struct imap_copied {
 	const uint32_t *asked; /* that the command named: ascending, each once; borrowed */

@@ -4,12 +4,14 @@
  * time. A backend never asks the person: it fails with TRUST or AUTH and the worker tells the UI.
  * Strings and structs given to an op are borrowed until it returns; results are the caller's. A
  * slot that is NULL is answered UNSUPPORTED by the worker. Ops return 0, or -1 with *err set. After
- * any error but REFUSED, STALE and UNSUPPORTED the worker calls disconnect before anything else. */
+ * any error but REFUSED, STALE, UNSUPPORTED and CANCELLED with LINE_KEPT the worker calls
+ * disconnect before anything else. */
 #ifndef BZ_BACKEND_H
 #define BZ_BACKEND_H
 
 #include "src/cert.h"
 #include "src/err.h"
+#include "src/limit.h"
 #include "src/listing.h"
 #include "src/message.h"
 #include "src/settings.h"
@@ -84,6 +86,21 @@ struct bz_watch {
 	int64_t until;    /* monotonic us */
 };
 
+/* What a server was asked to find, from piece to piece: all zero at first, then bz_search_clear. */
+struct bz_search {
+	GArray *uids;  /* guint32 of those that fit, as the server sees it; not sorted */
+	bool is_cut;   /* more fit than are brought here: these are the newest */
+	bool is_plain; /* the server knows ASCII alone: looked for without accents */
+	/* the backend's own */
+	bool is_begun;
+	uint32_t uidvalidity;
+	uint64_t ticket;  /* of the command on its way; 0 = none */
+	uint32_t low;     /* sequence numbers below are still to be asked about */
+	GArray *missing;  /* guint32 ascending: those of uids whose rows are to be fetched */
+	uint32_t fetched; /* rows */
+};
+void bz_search_clear(struct bz_search *search); /* request.c */
+
 struct bz_backend; /* each implementation's own struct */
 
 struct bz_backend_ops {
@@ -122,6 +139,13 @@ struct bz_backend_ops {
 	 * (BZ_UID_LEFT) is downloaded first and comes with the ref that it has then. */
 	int (*fetch)(struct bz_backend *, const struct bz_job *, const struct bz_msgref *,
 		enum bz_fetch, struct bz_message **out, struct bz_err *);
+	/* Ask the server which messages of the folder of that wire name fit limit, by words and
+	 * marks as it sees them: those that do, and perhaps more where it has no words for the
+	 * limit. Rows that the store lacks are fetched, newest first. One piece; *more: come again
+	 * with the same search. Cancelled while the server looks it keeps the line (LINE_KEPT). */
+	int (*search)(struct bz_backend *, const struct bz_job *, const char *name,
+		const struct bz_limit *limit, struct bz_search *search, bool *more,
+		struct bz_err *);
 	/* Add and remove flags (enum bz_flag) on n messages of one folder; the store's
 	 * rows follow. */
 	int (*set_flags)(struct bz_backend *, const struct bz_job *, const struct bz_msgref *refs,

@@ -213,7 +213,9 @@ static void get_rows(struct shown *list, struct bz_err *err)
 {
 	struct bz_session *s = list->session;
 	const char *name = wire_name(s, &list->folder), *match = list->cli->match;
-	uint32_t limit = match == NULL ? (uint32_t)list->cli->limit : 0; /* or it looks at all */
+	/* what is meant may be anywhere; a server is asked for it */
+	bool asks = (bz_worker_caps(s->worker) & BZ_CAP_LIVE) != 0;
+	uint32_t limit = match == NULL ? (uint32_t)list->cli->limit : asks ? WINDOW : 0;
 	struct bz_err kept_err = {0};
 	int rc;
 
@@ -224,7 +226,7 @@ static void get_rows(struct shown *list, struct bz_err *err)
 	list->rows = list->all == NULL || match == NULL
 			     ? list->all
 			     : bz_session_listing(s, name, match, &kept_err);
-	if (list->rows == NULL)
+	if (list->rows == NULL || (rc == 0 && kept_err.kind != BZ_ERR_NONE))
 		*err = kept_err;
 	else if (rc == 0)
 		*err = s->line_err;

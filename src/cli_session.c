@@ -248,6 +248,27 @@ int bz_session_refresh(struct bz_session *s, const char *folder, uint32_t rows, 
 	return event != NULL ? 0 : -1;
 }
 
+/* What is known here is no answer where the server cannot be asked, but it stays. */
+static void ask_server(struct bz_session *s, const char *folder, const char *match,
+	struct bz_listing **listing, struct bz_err *err)
+{
+	struct bz_request *request = bz_request_new(BZ_REQ_SEARCH);
+	struct bz_event *event;
+
+	request->folder = g_strdup(folder);
+	request->limit = g_strdup(match);
+	event = bz_session_do(s, request, err);
+	if (event == NULL)
+		return;
+	bz_listing_free(*listing);
+	*listing = g_steal_pointer(&event->listing);
+	if (event->is_cut)
+		print_note(s, _("There are more on the server; these are the newest."));
+	if (event->is_plain)
+		print_note(s, _("The server compares letters without accents (a to z) alone."));
+	bz_event_free(event);
+}
+
 struct bz_listing *bz_session_listing(
 	struct bz_session *s, const char *folder, const char *match, struct bz_err *err)
 {
@@ -260,6 +281,8 @@ struct bz_listing *bz_session_listing(
 	event = bz_session_do(s, request, err);
 	if (event != NULL)
 		listing = g_steal_pointer(&event->listing);
+	if (event != NULL && event->asks_server && s->line_err.kind == BZ_ERR_NONE)
+		ask_server(s, folder, match, &listing, err);
 	bz_event_free(event);
 	return listing;
 }

@@ -39,7 +39,8 @@ enum bz_err_code {
 	BZ_CODE_LOCKED,        /* LOCAL: another program holds the lock */
 	BZ_CODE_READ_ONLY,     /* UNSUPPORTED/REFUSED: this folder takes no changes */
 	BZ_CODE_CONFIG,        /* USAGE: buzonrc */
-	BZ_CODE_HURRY /* CANCELLED: the line was slow and the person wants what needs none */
+	BZ_CODE_HURRY,    /* CANCELLED: the line was slow and the person wants what needs none */
+	BZ_CODE_LINE_KEPT /* CANCELLED: the line is as it was */
 };
 
 /* A value: copied freely, owns nothing. text is translated, UTF-8, one sentence or two; server is

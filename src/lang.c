@@ -67,3 +67,11 @@ char *bz_lang_number(uint64_t number)
 		g_string_insert_c(text, at, mark);
 	return g_string_free(text, FALSE);
 }
+
+char *bz_lang_seconds(int64_t us)
+{
+	char mark = strcmp(current, "es") == 0 ? ',' : '.';
+	int64_t tenths = (us + 50000) / 100000;
+
+	return g_strdup_printf("%" G_GINT64_FORMAT "%c%d s", tenths / 10, mark, (int)(tenths % 10));
+}

@@ -16,5 +16,7 @@ void bz_lang_init(const char *lang);
 char *bz_lang_size(uint64_t bytes);
 /* "1,234", in Spanish "1.234"; the caller frees. */
 char *bz_lang_number(uint64_t number);
+/* "0.4 s" of so many microseconds; the caller frees. */
+char *bz_lang_seconds(int64_t us);
 
 #endif

@@ -21,6 +21,7 @@ void bz_limit_free(struct bz_limit *limit)
 	if (limit->kids != NULL)
 		g_ptr_array_unref(limit->kids);
 	g_free(limit->word);
+	g_free(limit->said);
 	g_free(limit);
 }
 

@@ -27,7 +27,7 @@ void bz_limit_free(struct bz_limit *limit);
 
 /* Does it match every row, whatever it holds? */
 bool bz_limit_is_empty(const struct bz_limit *limit);
-/* Does it ask for what no row holds (body:, cc:)? */
+/* Does it ask for what no row holds, or not all of (body:, cc:, to:)? */
 bool bz_limit_needs_text(const struct bz_limit *limit);
 
 /* Where the messages themselves are read. */
@@ -41,5 +41,9 @@ struct bz_limit_source {
  * alone does not decide. */
 bool bz_limit_match(const struct bz_limit *limit, const struct bz_summary *row,
 	const struct bz_limit_source *source);
+
+/* What the row alone says of it. */
+enum bz_verdict { BZ_VERDICT_NO, BZ_VERDICT_YES, BZ_VERDICT_OPEN };
+enum bz_verdict bz_limit_judge(const struct bz_limit *limit, const struct bz_summary *row);
 
 #endif

@@ -145,15 +145,95 @@ static bool matches(struct look *l, const struct bz_limit *n)
 	}
 }
 
+/* --- what the row alone says ------------------------------------------------------------------ */
+
+static bool is_of_recipients(const struct bz_limit *n)
+{
+	return n->kind == BZ_LIMIT_TO || n->kind == BZ_LIMIT_CC || n->kind == BZ_LIMIT_TO_CC;
+}
+
+static enum bz_verdict judge(struct look *l, const struct bz_limit *n);
+
+/* One that decides, else open where one is, else the other. */
+static enum bz_verdict judge_all(
+	struct look *l, const struct bz_limit *n, enum bz_verdict decides, enum bz_verdict other)
+{
+	enum bz_verdict all = other;
+
+	for (guint i = 0; i < n->kids->len; i++) {
+		enum bz_verdict one = judge(l, g_ptr_array_index(n->kids, i));
+
+		if (one == decides)
+			return decides;
+		all = one == BZ_VERDICT_OPEN ? one : all;
+	}
+	return all;
+}
+
+static enum bz_verdict judge_not(struct look *l, const struct bz_limit *n)
+{
+	switch (judge(l, g_ptr_array_index(n->kids, 0))) {
+	case BZ_VERDICT_NO:
+		return BZ_VERDICT_YES;
+	case BZ_VERDICT_YES:
+		return BZ_VERDICT_NO;
+	default:
+		return BZ_VERDICT_OPEN;
+	}
+}
+
+/* A row holds the first of those it was sent to. */
+static enum bz_verdict judge_recipients(struct look *l, const struct bz_limit *n)
+{
+	return n->kind != BZ_LIMIT_CC && holds(l, FIELD_TO, n->word) ? BZ_VERDICT_YES
+								     : BZ_VERDICT_OPEN;
+}
+
+static enum bz_verdict judge(struct look *l, const struct bz_limit *n)
+{
+	switch (n->kind) {
+	case BZ_LIMIT_ALL:
+		return judge_all(l, n, BZ_VERDICT_NO, BZ_VERDICT_YES);
+	case BZ_LIMIT_ANY:
+		return judge_all(l, n, BZ_VERDICT_YES, BZ_VERDICT_NO);
+	case BZ_LIMIT_NOT:
+		return judge_not(l, n);
+	case BZ_LIMIT_BODY:
+		return BZ_VERDICT_OPEN;
+	case BZ_LIMIT_TO:
+	case BZ_LIMIT_CC:
+	case BZ_LIMIT_TO_CC:
+		return judge_recipients(l, n);
+	default:
+		return matches(l, n) ? BZ_VERDICT_YES : BZ_VERDICT_NO;
+	}
+}
+
+static void clear(struct look *l)
+{
+	for (size_t i = 0; i < FIELD_COUNT_; i++)
+		g_free(l->folded[i]);
+	bz_message_unref(l->message);
+}
+
+enum bz_verdict bz_limit_judge(const struct bz_limit *limit, const struct bz_summary *row)
+{
+	struct look l = {.row = row};
+	enum bz_verdict verdict = judge(&l, limit);
+
+	clear(&l);
+	return verdict;
+}
+
+/* --- the whole -------------------------------------------------------------------------------- */
+
 bool bz_limit_match(const struct bz_limit *limit, const struct bz_summary *row,
 	const struct bz_limit_source *source)
 {
 	struct look l = {.row = row, .source = source};
 	bool matched = matches(&l, limit);
 
-	for (size_t i = 0; i < FIELD_COUNT_; i++)
-		g_free(l.folded[i]);
-	bz_message_unref(l.message);
+	clear(&l);
 	return matched;
 }
 
@@ -164,8 +244,7 @@ bool bz_limit_is_empty(const struct bz_limit *limit)
 
 bool bz_limit_needs_text(const struct bz_limit *limit)
 {
-	bool needs = limit->kind == BZ_LIMIT_BODY || limit->kind == BZ_LIMIT_CC ||
-		     limit->kind == BZ_LIMIT_TO_CC;
+	bool needs = limit->kind == BZ_LIMIT_BODY || is_of_recipients(limit);
 
 	for (guint i = 0; limit->kids != NULL && i < limit->kids->len && !needs; i++)
 		needs = bz_limit_needs_text(g_ptr_array_index(limit->kids, i));

@@ -1,34 +1,9 @@
 /* What limit.c, limit_word.c, limit_time.c (reading the words) and limit_match.c (trying them)
- * share. */
+ * share; the tree is limit_tree.h. */
 #ifndef BZ_LIMIT_PRIVATE_H
 #define BZ_LIMIT_PRIVATE_H
 
-#include "src/limit.h"
-
-enum bz_limit_kind {
-	BZ_LIMIT_ALL, /* of kids; none = everything */
-	BZ_LIMIT_ANY, /* one of kids */
-	BZ_LIMIT_NOT, /* kids[0] */
-	BZ_LIMIT_WORD,
-	BZ_LIMIT_FROM,
-	BZ_LIMIT_TO,
-	BZ_LIMIT_CC,
-	BZ_LIMIT_TO_CC,
-	BZ_LIMIT_SUBJECT,
-	BZ_LIMIT_BODY,
-	BZ_LIMIT_ID,
-	BZ_LIMIT_FLAG, /* (flags & mask) == want */
-	BZ_LIMIT_DATE, /* low <= date < high */
-	BZ_LIMIT_SIZE  /* low <= size < high */
-};
-
-struct bz_limit {
-	enum bz_limit_kind kind;
-	GPtrArray *kids; /* struct bz_limit *, owned; NULL unless ALL, ANY, NOT */
-	char *word;      /* folded */
-	unsigned mask, want;
-	int64_t low, high;
-};
+#include "src/limit_tree.h"
 
 /* The walk over the words. */
 struct bz_limit_reader {

@@ -180,6 +180,7 @@ static struct bz_limit *make_word(
 	struct bz_limit *n = bz_limit_node(kind);
 
 	n->word = g_strchomp(bz_limit_squeeze(bz_fold(value)));
+	n->said = g_strchomp(bz_limit_squeeze(g_strdup(value)));
 	if (n->word[0] != '\0')
 		return n;
 	bz_limit_free(n);

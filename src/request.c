@@ -7,6 +7,12 @@
 #include <time.h>
 #include <unistd.h>
 
+void bz_search_clear(struct bz_search *search)
+{
+	g_clear_pointer(&search->uids, g_array_unref);
+	g_clear_pointer(&search->missing, g_array_unref);
+}
+
 struct bz_request *bz_request_new(enum bz_request_kind kind)
 {
 	struct bz_request *request = g_new0(struct bz_request, 1);

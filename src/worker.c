@@ -313,6 +313,8 @@ static bool is_supported(const struct bz_worker *w, enum bz_request_kind kind)
 		return w->ops->fetch != NULL;
 	case BZ_REQ_FLAGS:
 		return w->ops->set_flags != NULL;
+	case BZ_REQ_SEARCH:
+		return w->ops->search != NULL;
 	case BZ_REQ_RENDER:
 		return false;
 	default:
@@ -332,7 +334,8 @@ static bool needs_line(const struct bz_worker *w, const struct bz_request *r)
 		return true;
 	if (kind == BZ_REQ_FETCH || kind == BZ_REQ_FLAGS || kind == BZ_REQ_FOLDERS)
 		return (w->ops->caps & BZ_CAP_LIVE) != 0;
-	return kind == BZ_REQ_REFRESH || bz_worker_mail_needs_line(w, kind);
+	return kind == BZ_REQ_REFRESH || kind == BZ_REQ_SEARCH ||
+	       bz_worker_mail_needs_line(w, kind);
 }
 
 /* What reads local files only must not touch the line's state. */
@@ -385,6 +388,9 @@ static void dispatch(struct bz_worker *w, struct bz_request *r)
 		break;
 	case BZ_REQ_OFFLINE:
 		do_offline(w, r);
+		break;
+	case BZ_REQ_SEARCH:
+		bz_worker_do_limit(w, r);
 		break;
 	case BZ_REQ_RENDER:
 		break;
@@ -662,6 +668,7 @@ static void free_worker(struct bz_worker *w)
 	if (w->backend != NULL)
 		w->ops->destroy(&w->backend);
 	bz_worker_close_bodies(w);
+	bz_found_free(w->found);
 	bz_store_close(&w->store);
 	if (w->account->protocol == BZ_PROTOCOL_FILE && strcmp(w->account->mbox, "-") == 0)
 		bz_store_unlink(w->cache_path); /* nobody can name that mail again */

@@ -4,8 +4,8 @@
  * was cancelled and at shutdown; worker.c alone posts it. Requests of the person overtake
  * background work. Lost lines are retried by the worker with back-off 5, 10, 20, 40, 60 s. An
  * account with check_every is refreshed by itself that long after the last time. Where the backend
- * can watch, the folder of the last OPEN is watched while the queue is empty, and the clock looks at
- * the folders' counts alone. After a sleep of the computer a line is dialled anew at once. */
+ * can watch, the folder of the last OPEN is watched while the queue is empty, and the clock looks
+ * at the folders' counts alone. After a sleep of the computer a line is dialled anew at once. */
 #ifndef BZ_WORKER_H
 #define BZ_WORKER_H
 
@@ -23,8 +23,10 @@ enum bz_request_kind {
 	BZ_REQ_TRUST,    /* cert + pin: accepted by the person; then reconnects */
 	BZ_REQ_PASSWORD, /* typed by the person: used, kept for the run once it worked */
 	BZ_REQ_OFFLINE,  /* on != 0: drop the line and stay off; else come back */
-	BZ_REQ_MOVE,     /* refs + folder (the target) + copy: result moved */
-	BZ_REQ_EXPUNGE,  /* refs, or folder = all of it: deleted for ever */
+	BZ_REQ_SEARCH,  /* folder + limit: what a listing by it holds when the server was asked, too
+			   (result: listing); listings by the same words hold it from then on */
+	BZ_REQ_MOVE,    /* refs + folder (the target) + copy: result moved */
+	BZ_REQ_EXPUNGE, /* refs, or folder = all of it: deleted for ever */
 	BZ_REQ_FOLDER_CREATE, /* title */
 	BZ_REQ_FOLDER_RENAME, /* folder + title */
 	BZ_REQ_FOLDER_DELETE, /* folder */
@@ -98,6 +100,12 @@ struct bz_event {
 	struct bz_doc *doc;
 	GArray *moved;  /* struct bz_moved */
 	GArray *copies; /* struct bz_copy */
+	/* SEARCH; LISTING and OPEN by limit words */
+	bool asks_server; /* the server may know of more: SEARCH tells */
+	uint32_t known;   /* messages of the folder that were looked at here */
+	bool is_cut;      /* SEARCH: more fit; the listing holds the newest */
+	bool is_plain;    /* SEARCH: the server compares ASCII alone; accents were left out */
+	int64_t took;     /* SEARCH: us */
 	/* LINE */
 	enum bz_line_state line;
 	int64_t since, retry_at; /* CLOCK_REALTIME seconds; 0 = none */

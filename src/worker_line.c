@@ -99,7 +99,8 @@ static void line_failed(struct bz_worker *w, const struct bz_err *err, const str
 
 	if (!bz_worker_is_remote(w))
 		return;
-	if (err->kind == BZ_ERR_REFUSED || err->kind == BZ_ERR_STALE) {
+	if (err->kind == BZ_ERR_REFUSED || err->kind == BZ_ERR_STALE ||
+		err->code == BZ_CODE_LINE_KEPT) {
 		line_works(w); /* it carried the answer */
 		return;
 	}

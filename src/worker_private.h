@@ -56,6 +56,30 @@ struct bz_worker {
 	bool command_used;   /* password-command ran and was not refused since */
 	struct bz_cert once; /* accepted for this run */
 	bool has_once;
+	struct bz_found *found; /* the last SEARCH, for listings by its words */
+};
+
+/* What the server was asked to find, and said. */
+struct bz_found {
+	char *folder, *words;
+	uint32_t uidvalidity;
+	GArray *uids; /* guint32 ascending */
+};
+
+/* A listing by limit words being made. */
+struct bz_sift {
+	struct bz_limit *limit;
+	uint32_t folder;
+	uint32_t uidvalidity;
+	uint32_t exists;
+	GArray *ids;     /* guint32, all of the folder, newest first; NULL: not looked up yet */
+	guint done;      /* of ids */
+	GArray *matched; /* guint32, newest first */
+	GArray *found;   /* guint32 ascending: UIDs that the server says fit; NULL = not asked */
+	struct bz_search search;
+	bool is_over;  /* SEARCH: the server has answered */
+	int64_t began; /* monotonic us */
+	int64_t took;
 };
 
 /* An event of this account; the caller fills and posts it. */
@@ -89,6 +113,15 @@ void bz_worker_do_mail(struct bz_worker *worker, struct bz_request *request);
 /* The next piece (<= 50 ms) of a listing by request->limit; answers it or comes again. */
 void bz_worker_do_limit(struct bz_worker *worker, struct bz_request *request);
 void bz_sift_free(struct bz_sift *sift);
+
+/* --- worker_search.c: the worker's thread alone ----------------------------------------------- */
+
+/* Ask the server for request->sift; false: it was answered with an error, or comes again. */
+bool bz_worker_search(struct bz_worker *worker, struct bz_request *request);
+/* What a SEARCH by these words said, or NULL; the caller's reference. */
+GArray *bz_worker_found(const struct bz_worker *worker, const char *folder, uint32_t uidvalidity,
+	const char *words);
+void bz_found_free(struct bz_found *found);
 
 /* --- worker_watch.c --------------------------------------------------------------------------- */
 

@@ -295,8 +295,8 @@ void ui_app_event(struct ui_app *app, struct bz_event *event)
 	}
 	if (a != NULL)
 		count_new(a, event);
-	if (ui_act_event(app, event) || ui_find_event(app, event) || ui_index_event(app, event) ||
-		ui_reader_event(app, event) || a == NULL)
+	if (ui_act_event(app, event) || ui_find_event(app, event) || ui_asking_event(app, event) ||
+		ui_index_event(app, event) || ui_reader_event(app, event) || a == NULL)
 		return;
 	switch (event->kind) {
 	case BZ_EVENT_LINE:

@@ -46,7 +46,7 @@ struct ui_account {
 	bool asked;           /* for mail, and was not told yet what came */
 	uint32_t space_count; /* on the server */
 	uint64_t space_bytes;
-	uint64_t space_limit; /* 0 = not known */
+	uint64_t space_limit;   /* 0 = not known */
 	uint32_t leaving_count; /* copies that wait for the person's agreement; 0 = none */
 	uint64_t leaving_bytes;
 };
@@ -58,6 +58,13 @@ struct ui_target {
 	unsigned flags;
 };
 
+/* Whether the server was asked for what the limit means. */
+enum ui_asked {
+	UI_ASKED_NOT,
+	UI_ASKED_IN_VAIN, /* there was no line, and that was said */
+	UI_ASKED
+};
+
 struct ui_index {
 	struct ui_account *account;
 	char *folder; /* wire name */
@@ -67,6 +74,7 @@ struct ui_index {
 	uint32_t exists, unseen;
 	struct bz_listing *listing; /* NULL until the worker made it */
 	char *limit;                /* words of limit.h; NULL = all messages */
+	enum ui_asked asked;
 	uint64_t open_request, listing_request, refresh_request;
 	uint32_t before; /* the refresh: how many there were */
 	uint32_t pos, top;
@@ -84,14 +92,29 @@ struct ui_find {
 	struct ui_account *account;
 	char *words;
 	struct bz_listing *found;
-	char *wrong; /* why nothing could be looked for */
+	bool asks_server; /* it may know of more */
+	uint32_t known;   /* messages that were looked at here */
+	char *wrong;      /* why nothing could be looked for */
 	void (*came)(struct ui_app *app);
+};
+
+/* The server being asked for what the rows here do not tell. */
+struct ui_asking {
+	uint64_t request; /* 0 = nothing is under way */
+	struct ui_account *account;
+	int64_t since;  /* monotonic us */
+	uint32_t here;  /* found without it */
+	uint32_t known; /* among so many */
+	bool is_search; /* `/`; else the limit of the list */
 };
 
 /* `/` in the list. */
 struct ui_search {
 	GHashTable *rows; /* of those found; NULL = nothing was searched for */
 	int64_t from;     /* the position where it began */
+	bool is_due;      /* the server answered; the list with what it found is on its way */
+	int64_t took;     /* us, to be said once; 0 = was not asked, or it was said */
+	bool is_cut;      /* there are more on the server */
 };
 
 struct ui_reader {
@@ -129,6 +152,7 @@ struct ui_app {
 	struct ui_history history;
 	struct ui_find find;
 	struct ui_search search;
+	struct ui_asking asking;
 	char *needle;   /* folded: what was searched for in a message; NULL = nothing */
 	int search_top; /* where the reader stood then */
 	struct ui_paths *paths;
@@ -201,6 +225,8 @@ GArray *ui_index_targets(struct ui_app *app);
 void ui_index_hide(struct ui_app *app, const GArray *targets);
 /* Ask for the list anew. */
 void ui_index_relist(struct ui_app *app);
+/* Another listing of the folder in view is shown, the selection kept; taken. */
+void ui_index_take(struct ui_app *app, struct bz_listing *listing);
 
 /* index_line.c: one row; two_lines: rect is two lines high */
 void ui_index_line(const struct bz_summary *row, enum bz_folder_role role, int y, int x, int w,
@@ -230,6 +256,19 @@ bool ui_index_select_uid(struct ui_app *app, uint32_t uid);
 /* find.c */
 bool ui_find_event(struct ui_app *app, struct bz_event *event);
 void ui_find_clear(struct ui_app *app);
+/* search.c: a list has come; what the server found may be in it */
+void ui_search_listed(struct ui_app *app);
+/* asking.c */
+/* A listing by the limit of the list came: the server is asked for the rest, where there may be
+ * one. */
+void ui_asking_limit(struct ui_app *app, const struct bz_event *event);
+/* The same after `/`, what was found here being in app->find. */
+void ui_asking_search(struct ui_app *app);
+bool ui_asking_event(struct ui_app *app, struct bz_event *event);
+/* Stop, and say so where that is asked for. */
+void ui_asking_stop(struct ui_app *app, bool say);
+/* Can it be asked at all now? */
+bool ui_asking_can(const struct ui_account *account);
 /* reader_search.c: show what was searched for in a line of the reader drawn at y, x */
 void ui_reader_mark_found(const struct ui_app *app, guint line, int y, int x, int w);
 

@@ -64,6 +64,8 @@ bool ui_find_event(struct ui_app *app, struct bz_event *event)
 		return false;
 	f->request = 0;
 	f->found = g_steal_pointer(&event->listing);
+	f->asks_server = event->asks_server;
+	f->known = event->known;
 	if (f->found == NULL && event->err.kind != BZ_ERR_CANCELLED)
 		f->wrong = g_strdup(event->err.text);
 	if (f->came != NULL)
@@ -80,6 +82,15 @@ char *ui_find_words(const struct ui_app *app)
 		return g_strdup(f->wrong);
 	if (f->request != 0)
 		return g_strdup(_("looking..."));
-	return f->found != NULL ? g_strdup_printf(ngettext("%u found", "%u found", n), n)
-				: g_strdup("");
+	if (f->found == NULL)
+		return g_strdup("");
+	if (!f->asks_server)
+		return g_strdup_printf(ngettext("%u found", "%u found", n), n);
+	return ui_asking_can(f->account)
+		       ? g_strdup_printf(ngettext("%u found here, Enter asks the server",
+						 "%u found here, Enter asks the server", n),
+				 n)
+		       : g_strdup_printf(
+				 ngettext("%u found here (offline)", "%u found here (offline)", n),
+				 n);
 }

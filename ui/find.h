@@ -20,6 +20,8 @@ void ui_limit_set(struct ui_app *app, const char *words);
 void ui_search_prompt(struct ui_app *app);
 void ui_search_for(struct ui_app *app, const char *text);
 void ui_search_step(struct ui_app *app, bool backwards);
+/* The server answered as well: event's listing is of what was found there and here. */
+void ui_search_found(struct ui_app *app, const struct bz_event *event);
 
 /* reader_search.c: the same in the text of the message */
 void ui_reader_search_prompt(struct ui_app *app);

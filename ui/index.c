@@ -43,7 +43,9 @@ void ui_index_open(struct ui_app *app, struct ui_account *account, const struct 
 	if (app->reader.fetch_request != 0)
 		bz_worker_drop(app->reader.account->worker, app->reader.fetch_request);
 	ui_find_clear(app);
+	ui_asking_stop(app, false);
 	g_clear_pointer(&app->search.rows, g_hash_table_unref);
+	app->search.is_due = false;
 	ui_reader_clear(&app->reader);
 	ui_index_clear(x);
 	x->account = account;
@@ -109,12 +111,12 @@ static void find_again(struct ui_app *app)
 	x->pos = (uint32_t)to;
 }
 
-static void take_listing(struct ui_app *app, struct bz_event *event)
+void ui_index_take(struct ui_app *app, struct bz_listing *listing)
 {
 	struct ui_index *x = &app->index;
 
 	bz_listing_free(x->listing);
-	x->listing = g_steal_pointer(&event->listing);
+	x->listing = listing;
 	if (x->limit == NULL)
 		x->exists = MAX(x->exists, bz_listing_size(x->listing));
 	find_again(app);
@@ -133,6 +135,14 @@ static bool apply(struct ui_index *x, const struct bz_change *change)
 	return change->kind == BZ_CHANGE_GONE && bz_listing_apply(x->listing, &gone);
 }
 
+static void take_listing(struct ui_app *app, struct bz_event *event)
+{
+	ui_index_take(app, g_steal_pointer(&event->listing));
+	if (app->index.limit != NULL)
+		ui_asking_limit(app, event);
+	ui_search_listed(app);
+}
+
 static void on_rows(struct ui_app *app, const struct bz_change *change)
 {
 	struct ui_index *x = &app->index;
@@ -141,6 +151,8 @@ static void on_rows(struct ui_app *app, const struct bz_change *change)
 		return;
 	x->exists = change->exists;
 	x->unseen = change->unseen;
+	if (change->kind == BZ_CHANGE_NEWER)
+		x->asked = UI_ASKED_NOT;
 	app->draw_now = app->draw_now || x->row == 0; /* the first rows of the folder */
 	if (x->listing != NULL && apply(x, change))
 		find_again(app);

@@ -20,6 +20,8 @@ void ui_limit_set(struct ui_app *app, const char *words)
 	struct ui_index *x = &app->index;
 
 	ui_find_clear(app);
+	ui_asking_stop(app, false);
+	x->asked = UI_ASKED_NOT;
 	g_free(x->limit);
 	x->limit = words != NULL && words[strspn(words, " ")] != '\0' ? g_strdup(words) : NULL;
 	ui_index_relist(app);

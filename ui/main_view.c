@@ -61,6 +61,8 @@ static void cancel(struct ui_app *app)
 {
 	if (app->message_is_error)
 		ui_say_nothing(app, true);
+	else if (app->asking.request != 0)
+		ui_asking_stop(app, true);
 	else if (app->focus == UI_IN_INDEX && app->index.limit != NULL)
 		ui_limit_set(app, NULL);
 	else if (is_busy(app) || (app->focus == UI_IN_INDEX && is_filling(app)))

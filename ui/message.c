@@ -324,6 +324,15 @@ static int status_room(int w)
 	return w >= 100 || w < 60 ? w : w - 4;
 }
 
+static char *asking_words(const struct ui_app *app)
+{
+	const struct ui_asking *k = &app->asking;
+	int s = (int)((g_get_monotonic_time() - k->since) / G_USEC_PER_SEC);
+
+	return g_strdup_printf(
+		_("%u found here. Asking the server... %d s  Esc stops"), k->here, s);
+}
+
 /* How long an answer is being waited for, once it is long. */
 static char *waiting_words(const struct ui_app *app)
 {
@@ -337,6 +346,8 @@ static char *waiting_words(const struct ui_app *app)
 	if (since >= 10 && a->account->host != NULL)
 		return g_strdup_printf(_("%s has not answered for %d s. Esc stop, w work offline"),
 			a->account->host, (int)since);
+	if (app->asking.request != 0)
+		return asking_words(app);
 	if (fetching && since >= 1)
 		return g_strdup_printf(_("Fetching... %d s"), (int)since);
 	return NULL;
@@ -477,7 +488,7 @@ bool ui_is_ticking(const struct ui_app *app)
 	for (int i = 0; i < app->n; i++)
 		if (app->accounts[i].line == BZ_LINE_CONNECTING || app->accounts[i].retry_at > 0)
 			return true;
-	if (app->reader.fetch_request != 0)
+	if (app->reader.fetch_request != 0 || app->asking.request != 0)
 		return true;
 	return app->reader.preview_at > 0 &&
 	       (!app->reader.is_looked_up || ui_reader_can_fetch(app->index.account));

@@ -54,14 +54,42 @@ static unsigned rank(const struct ui_app *app, uint32_t pos)
 	return n;
 }
 
+/* How long the server took, said once; NULL: it was not asked. */
+static char *took_words(struct ui_search *s)
+{
+	char *words = s->took > 0 ? bz_lang_seconds(s->took) : NULL;
+
+	s->took = 0;
+	return words;
+}
+
 static void say_where(struct ui_app *app, bool round)
 {
 	unsigned at = rank(app, app->index.pos), n = g_hash_table_size(app->search.rows);
+	g_autofree char *took = took_words(&app->search);
 
-	ui_say(app,
-		round ? _("%u of %u found, round the end.  n next, N previous")
-		      : _("%u of %u found.  n next, N previous"),
-		at, n);
+	if (took != NULL)
+		ui_say(app,
+			app->search.is_cut
+				? _("%u of the newest %u found, on the server, %s.  n next, N "
+				    "previous")
+				: _("%u of %u found, on the server, %s.  n next, N previous"),
+			at, n, took);
+	else
+		ui_say(app,
+			round ? _("%u of %u found, round the end.  n next, N previous")
+			      : _("%u of %u found.  n next, N previous"),
+			at, n);
+}
+
+static void say_none(struct ui_app *app)
+{
+	g_autofree char *took = took_words(&app->search);
+
+	if (took != NULL)
+		ui_say(app, _("Nothing found, on the server, %s."), took);
+	else
+		ui_say(app, _("Nothing found."));
 }
 
 static void go_on(struct ui_app *app, int64_t from, int by, bool say)
@@ -74,7 +102,7 @@ static void go_on(struct ui_app *app, int64_t from, int by, bool say)
 	if (at >= 0 && say)
 		say_where(app, round);
 	else if (say)
-		ui_say(app, _("Nothing found."));
+		say_none(app);
 }
 
 void ui_search_step(struct ui_app *app, bool backwards)
@@ -101,6 +129,33 @@ static void came(struct ui_app *app)
 		return;
 	remember(&app->search, app->find.found);
 	go_on(app, app->search.from, 1, !is_typing(app));
+	if (!is_typing(app))
+		ui_asking_search(app);
+}
+
+void ui_search_found(struct ui_app *app, const struct bz_event *event)
+{
+	struct ui_search *s = &app->search;
+
+	remember(s, event->listing);
+	s->took = MAX(event->took, 1);
+	s->is_cut = event->is_cut;
+	s->is_due = true;
+	ui_index_relist(app);
+}
+
+/* One that was found before stays selected. */
+void ui_search_listed(struct ui_app *app)
+{
+	struct ui_search *s = &app->search;
+
+	if (!s->is_due || app->index.listing_request != 0)
+		return;
+	s->is_due = false;
+	if (g_hash_table_contains(s->rows, GUINT_TO_POINTER(app->index.row)))
+		say_where(app, false);
+	else
+		go_on(app, app->index.pos, 1, true);
 }
 
 static void changed(struct ui_app *app, const char *text)
@@ -124,7 +179,9 @@ static void accept(struct ui_app *app, const char *text)
 	if (app->find.found != NULL && bz_listing_size(app->find.found) > 0)
 		say_where(app, false);
 	else if (app->find.found != NULL)
-		ui_say(app, _("Nothing found."));
+		say_none(app);
+	if (app->find.found != NULL)
+		ui_asking_search(app);
 }
 
 static void cancel(struct ui_app *app)
@@ -136,8 +193,12 @@ static void cancel(struct ui_app *app)
 static void begin(struct ui_app *app)
 {
 	ui_find_clear(app);
+	if (app->asking.is_search)
+		ui_asking_stop(app, false);
 	g_clear_pointer(&app->search.rows, g_hash_table_unref);
 	app->search.from = app->index.pos;
+	app->search.took = 0;
+	app->search.is_due = false;
 }
 
 void ui_search_prompt(struct ui_app *app)

@@ -238,7 +238,7 @@ static void what_needs_the_message_is_known_before(void **state)
 	static const struct {
 		const char *words;
 		bool needs, empty;
-	} cases[] = {{"", false, true}, {"lucia to:x", false, false},
+	} cases[] = {{"", false, true}, {"lucia id:x", false, false}, {"lucia to:x", true, false},
 		{"a or (b -body:x)", true, false}, {"cc:x", true, false}};
 
 	(void)state;
@@ -247,6 +247,30 @@ static void what_needs_the_message_is_known_before(void **state)
 
 		assert_int_equal(bz_limit_needs_text(limit), cases[i].needs);
 		assert_int_equal(bz_limit_is_empty(limit), cases[i].empty);
+		bz_limit_free(limit);
+	}
+}
+
+static void a_row_alone_says_yes_no_or_nothing(void **state)
+{
+	static const struct {
+		const char *words;
+		enum bz_verdict verdict;
+	} cases[] = {{"", BZ_VERDICT_YES}, {"lucia", BZ_VERDICT_YES}, {"pedro", BZ_VERDICT_NO},
+		{"body:x", BZ_VERDICT_OPEN}, {"-body:x", BZ_VERDICT_OPEN},
+		{"body:x pedro", BZ_VERDICT_NO}, {"body:x lucia", BZ_VERDICT_OPEN},
+		{"body:x or lucia", BZ_VERDICT_YES}, {"body:x or pedro", BZ_VERDICT_OPEN},
+		{"-(body:x or lucia)", BZ_VERDICT_NO}, {"-(body:x pedro)", BZ_VERDICT_YES},
+		{"to:ruiz", BZ_VERDICT_YES}, {"to:wei", BZ_VERDICT_OPEN},
+		{"cc:ruiz", BZ_VERDICT_OPEN}, {"~C ruiz", BZ_VERDICT_YES},
+		{"size:<1k or is:flagged", BZ_VERDICT_YES}, {"newer:1d cc:a", BZ_VERDICT_NO}};
+
+	(void)state;
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		struct bz_limit *limit = bz_limit_parse(cases[i].words, NOW, NULL, NULL);
+
+		if (bz_limit_judge(limit, &row) != cases[i].verdict)
+			fail_msg("%s", cases[i].words);
 		bz_limit_free(limit);
 	}
 }
@@ -276,6 +300,7 @@ int main(void)
 		cmocka_unit_test_setup(depth_and_length_are_bounded, setup),
 		cmocka_unit_test_setup(the_message_is_read_once_and_only_where_needed, setup),
 		cmocka_unit_test_setup(what_needs_the_message_is_known_before, setup),
+		cmocka_unit_test_setup(a_row_alone_says_yes_no_or_nothing, setup),
 		cmocka_unit_test(folding_forgets_case_accents_and_bad_bytes),
 	};
 

@@ -16,7 +16,7 @@ struct bz_backend {
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	int fetches, left_fetches;
+	int fetches, left_fetches, searches, disconnects;
 	bool hold; /* fetch waits until cancelled or released */
 } fake = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
@@ -86,10 +86,53 @@ static int fetch(struct bz_backend *b, const struct bz_job *job, const struct bz
 	return 0;
 }
 
+/* Three pieces. Its server says that every fifth fits, whatever is asked, and tells a new row. */
+static int search(struct bz_backend *b, const struct bz_job *job, const char *name,
+	const struct bz_limit *limit, struct bz_search *s, bool *more, struct bz_err *err)
+{
+	uint32_t folder;
+
+	(void)limit;
+	pthread_mutex_lock(&fake.lock);
+	fake.searches++;
+	pthread_cond_broadcast(&fake.changed);
+	while (fake.hold && !g_cancellable_is_cancelled(job->cancel)) {
+		pthread_mutex_unlock(&fake.lock);
+		g_usleep(1000);
+		pthread_mutex_lock(&fake.lock);
+	}
+	pthread_mutex_unlock(&fake.lock);
+	if (g_cancellable_is_cancelled(job->cancel))
+		return bz_err_set(err, BZ_ERR_CANCELLED, BZ_CODE_LINE_KEPT, "stopped");
+	if (s->uids == NULL)
+		s->uids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+	s->uidvalidity = 1;
+	*more = s->fetched++ < 2;
+	if (*more)
+		return 0;
+	for (uint32_t uid = ROWS + 5; uid > 0; uid -= 5)
+		g_array_append_val(s->uids, uid);
+	assert_int_equal(
+		bz_store_folder_ensure(b->store, name, "Inbox", BZ_ROLE_INBOX, 1, &folder, err), 0);
+	put_row(b->store, folder, ROWS + 5);
+	return 0;
+}
+
+static void disconnect(struct bz_backend *b)
+{
+	(void)b;
+	fake.disconnects++;
+}
+
 static const struct bz_backend_ops local_ops = {
 	.name = "fake", .create = create, .destroy = destroy, .fetch = fetch};
-static const struct bz_backend_ops live_ops = {
-	.name = "fake", .caps = BZ_CAP_LIVE, .create = create, .destroy = destroy, .fetch = fetch};
+static const struct bz_backend_ops server_ops = {.name = "fake",
+	.caps = BZ_CAP_LIVE,
+	.create = create,
+	.destroy = destroy,
+	.disconnect = disconnect,
+	.fetch = fetch,
+	.search = search};
 
 /* --- the fixture ------------------------------------------------------------------------------ */
 
@@ -110,7 +153,7 @@ static int setup_with(void **state, const struct bz_backend_ops *ops)
 	g_unsetenv("XDG_DATA_HOME");
 	f->account = (struct bz_account){
 		.id = (char *)(uintptr_t) "casa", .dirname = (char *)(uintptr_t) "casa"};
-	fake.fetches = fake.left_fetches = 0;
+	fake.fetches = fake.left_fetches = fake.searches = fake.disconnects = 0;
 	fake.hold = false;
 	f->bag = bz_mailbag_new();
 	f->worker = bz_worker_new(0, &f->account, ops, f->bag, NULL);
@@ -124,9 +167,9 @@ static int setup(void **state)
 	return setup_with(state, &local_ops);
 }
 
-static int setup_live(void **state)
+static int setup_server(void **state)
 {
-	return setup_with(state, &live_ops);
+	return setup_with(state, &server_ops);
 }
 
 static int teardown(void **state)
@@ -175,10 +218,10 @@ static int count(struct fixture *f, const char *limit)
 	return n;
 }
 
-static void wait_fetches(int n)
+static void wait_for(const int *count, int n)
 {
 	pthread_mutex_lock(&fake.lock);
-	while (fake.fetches < n)
+	while (*count < n)
 		pthread_cond_wait(&fake.changed, &fake.lock);
 	pthread_mutex_unlock(&fake.lock);
 }
@@ -229,7 +272,7 @@ static void other_requests_come_between(void **state)
 
 	hold(true);
 	slow = submit(f, BZ_REQ_LISTING, "body:reunion");
-	wait_fetches(1);
+	wait_for(&fake.fetches, 1);
 	quick = submit(f, BZ_REQ_LISTING, NULL);
 	g_usleep(60 * 1000); /* a piece of time is over, as with slow disks */
 	hold(false);
@@ -250,7 +293,7 @@ static void a_cancelled_one_ends(void **state)
 
 	hold(true);
 	slow = submit(f, BZ_REQ_LISTING, "body:reunion");
-	wait_fetches(1);
+	wait_for(&fake.fetches, 1);
 	bz_worker_cancel(f->worker, slow);
 	hold(false);
 	e = answer(f);
@@ -266,8 +309,78 @@ static void mail_on_a_server_is_not_downloaded_to_be_searched(void **state)
 
 	assert_int_equal(count(f, "lucia"), ROWS / 10);
 	assert_int_equal(count(f, "to:ana"), 0);
-	assert_int_equal(count(f, "body:reunion"), -1);
+	assert_int_equal(count(f, "body:reunion"), 0);
 	assert_int_equal(fake.fetches, 0);
+}
+
+/* How many rows SEARCH leaves, how many a listing by the same words before and after it. */
+static void check_search(struct fixture *f, const char *limit, int before, bool asks, int found)
+{
+	struct bz_event *e;
+
+	submit(f, BZ_REQ_LISTING, limit);
+	e = answer(f);
+	assert_int_equal(bz_listing_size(e->listing), before);
+	assert_int_equal(e->asks_server, asks);
+	bz_event_free(e);
+	submit(f, BZ_REQ_SEARCH, limit);
+	e = answer(f);
+	assert_int_equal(e->err.kind, BZ_ERR_NONE);
+	assert_int_equal(bz_listing_size(e->listing), found);
+	assert_false(e->asks_server);
+	bz_event_free(e);
+	assert_int_equal(count(f, limit), found);
+}
+
+static void a_server_decides_where_rows_do_not(void **state)
+{
+	struct fixture *f = *state;
+
+	check_search(f, "body:reunion", 0, true, ROWS / 5 + 1);
+	check_search(f, "body:reunion lucia", 0, true, ROWS / 10);
+	check_search(f, "body:reunion or size:>900k", 101, true, 101 + 900 / 5);
+	check_search(f, "-lucia", ROWS - ROWS / 10 + 1, false, ROWS - ROWS / 10 + 1);
+	assert_int_equal(count(f, "body:reunion"), 0); /* of the last search alone */
+	assert_int_equal(fake.disconnects, 0);
+}
+
+static void a_stopped_search_keeps_the_line(void **state)
+{
+	struct fixture *f = *state;
+	struct bz_event *e;
+	uint64_t id;
+
+	hold(true);
+	id = submit(f, BZ_REQ_SEARCH, "body:reunion");
+	wait_for(&fake.searches, 1);
+	bz_worker_cancel(f->worker, id);
+	e = answer(f);
+	assert_int_equal(e->request, id);
+	assert_int_equal(e->err.kind, BZ_ERR_CANCELLED);
+	bz_event_free(e);
+	hold(false);
+	assert_int_equal(fake.disconnects, 0);
+	check_search(f, "body:reunion", 0, true, ROWS / 5 + 1);
+}
+
+static void other_requests_come_between_its_pieces(void **state)
+{
+	struct fixture *f = *state;
+	struct bz_event *e;
+	uint64_t slow, quick;
+
+	hold(true);
+	slow = submit(f, BZ_REQ_SEARCH, "body:reunion");
+	wait_for(&fake.searches, 1);
+	quick = submit(f, BZ_REQ_LISTING, "lucia");
+	hold(false);
+	e = answer(f);
+	assert_int_equal(e->request, quick);
+	bz_event_free(e);
+	e = answer(f);
+	assert_int_equal(e->request, slow);
+	assert_int_equal(bz_listing_size(e->listing), ROWS / 5 + 1);
+	bz_event_free(e);
 }
 
 #define CASE(name, begin) cmocka_unit_test_setup_teardown(name, begin, teardown)
@@ -279,7 +392,10 @@ int main(void)
 		CASE(the_text_is_read_but_never_downloaded, setup),
 		CASE(other_requests_come_between, setup),
 		CASE(a_cancelled_one_ends, setup),
-		CASE(mail_on_a_server_is_not_downloaded_to_be_searched, setup_live),
+		CASE(mail_on_a_server_is_not_downloaded_to_be_searched, setup_server),
+		CASE(a_server_decides_where_rows_do_not, setup_server),
+		CASE(a_stopped_search_keeps_the_line, setup_server),
+		CASE(other_requests_come_between_its_pieces, setup_server),
 	};
 
 	bz_lang_init("en");
