@@ -34,6 +34,7 @@ const struct bz_backend_ops bz_imap_backend = {
 	.watch = imap_watch,
 	.fetch = imap_fetch,
 	.set_flags = imap_set_flags,
+	.are_there = imap_are_there,
 	.background = imap_background,
 	.move = imap_move,
 	.expunge = imap_expunge,

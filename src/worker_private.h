@@ -54,6 +54,8 @@ struct bz_worker {
 	int failures;        /* in a row, for the back-off */
 	char *password;      /* secret; the one to use */
 	bool command_used;   /* password-command ran and was not refused since */
+	uint32_t pending;    /* changes that wait for the line */
+	bool halfway;        /* the job that failed may have moved messages */
 	struct bz_cert once; /* accepted for this run */
 	bool has_once;
 };
@@ -89,6 +91,23 @@ void bz_worker_do_mail(struct bz_worker *worker, struct bz_request *request);
 /* The next piece (<= 50 ms) of a listing by request->limit; answers it or comes again. */
 void bz_worker_do_limit(struct bz_worker *worker, struct bz_request *request);
 void bz_sift_free(struct bz_sift *sift);
+
+/* --- worker_pending.c: the worker's thread alone -----------------------------------------------
+ */
+
+/* Once, before anything is asked for: the lists show what waits. */
+void bz_worker_begin_pending(struct bz_worker *worker);
+/* Is this a change that can wait for the line, which is down and not tried before its time; or one
+ * that takes back what waits? */
+bool bz_worker_is_to_wait(struct bz_worker *worker, const struct bz_request *request);
+/* It failed for want of a line, and waits now: *err is as after a success then. moved: struct
+ * bz_moved appended, NULL where none are wanted. */
+int bz_worker_wait_instead(struct bz_worker *worker, const struct bz_request *request,
+	GArray *moved, int rc, struct bz_err *err);
+/* Answer it by letting it wait (or by taking back what waits); taken. */
+void bz_worker_do_pending(struct bz_worker *worker, struct bz_request *request);
+/* On the line: make what waits. */
+int bz_worker_replay(struct bz_worker *worker, const struct bz_job *job, struct bz_err *err);
 
 /* --- worker_watch.c --------------------------------------------------------------------------- */
 

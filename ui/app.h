@@ -46,7 +46,8 @@ struct ui_account {
 	bool asked;           /* for mail, and was not told yet what came */
 	uint32_t space_count; /* on the server */
 	uint64_t space_bytes;
-	uint64_t space_limit; /* 0 = not known */
+	uint64_t space_limit;   /* 0 = not known */
+	uint32_t waiting;       /* changes that wait for the line */
 	uint32_t leaving_count; /* copies that wait for the person's agreement; 0 = none */
 	uint64_t leaving_bytes;
 };
