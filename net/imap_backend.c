@@ -35,6 +35,7 @@ const struct bz_backend_ops bz_imap_backend = {
 	.fetch = imap_fetch,
 	.search = imap_search,
 	.set_flags = imap_set_flags,
+	.are_there = imap_are_there,
 	.background = imap_background,
 	.move = imap_move,
 	.expunge = imap_expunge,

@@ -111,11 +111,23 @@ static bool may_make(const struct imap_moving *m, const struct imap_result *resu
 	       (m->to.role == BZ_ROLE_TRASH || m->to.role == BZ_ROLE_ARCHIVE);
 }
 
+/* What was kept is looked for by the target's numbers, should this run end now. */
+static int note_begin(const struct imap_moving *m)
+{
+	const struct bz_filing *filing = m->call.job->filing;
+
+	return filing == NULL
+		       ? 0
+		       : filing->begin(filing->me, m->to.uidvalidity, m->uidnext, m->call.err);
+}
+
 static int carry(struct imap_moving *m)
 {
 	struct copying c;
 
 	m->by_move = !m->copy && (imap_caps(m->call.b->conn) & IMAP_CAP_MOVE) != 0;
+	if (note_begin(m) != 0)
+		return -1;
 	if (send_copy(m, &c) != 0)
 		return imap_look_after_cut(m);
 	if (may_make(m, &c.result)) {
@@ -123,6 +135,8 @@ static int carry(struct imap_moving *m)
 			return -1;
 		m->uidnext = 1;
 		m->to.uidvalidity = 0;
+		if (note_begin(m) != 0)
+			return -1;
 		if (send_copy(m, &c) != 0)
 			return imap_look_after_cut(m);
 	}
@@ -169,6 +183,8 @@ static int is_in_both(struct imap_moving *m)
 {
 	struct bz_err *err = m->call.err;
 
+	if (m->call.job->halfway != NULL)
+		*m->call.job->halfway = true;
 	(void)snprintf(err->text, sizeof err->text,
 		_("The messages are in %s, but could not be removed from %s: they are in both."),
 		m->to.title, m->from.title);
@@ -275,10 +291,25 @@ static size_t count(const struct imap_moving *m, enum imap_fate fate)
 	return n;
 }
 
+/* Who keeps them learns of each what became of it. */
+static void tell_fates(const struct imap_moving *m)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		enum imap_fate fate = m->riders[i].fate;
+
+		if (fate == IMAP_VANISHED)
+			m->call.job->filing->fates[i] = BZ_FATE_GONE;
+		else if (fate == IMAP_ARRIVED && m->left)
+			m->call.job->filing->fates[i] = BZ_FATE_ARRIVED;
+	}
+}
+
 static int conclude(const struct imap_moving *m)
 {
 	size_t waits = count(m, IMAP_WAITS);
 
+	if (m->call.job->filing != NULL)
+		return 0;
 	if (waits > 0)
 		return bz_err_set(m->call.err, BZ_ERR_REFUSED, BZ_CODE_NONE,
 			ngettext("The line broke; %u message did not go to %s and is where it was.",
@@ -292,14 +323,32 @@ static int conclude(const struct imap_moving *m)
 	return 0;
 }
 
+/* Of one that was kept the list has no row: what it was known by. */
+static void take_row(struct bz_summary *row, const struct bz_summary *kept)
+{
+	*row = (struct bz_summary){.row = 1,
+		.date = kept->date,
+		.size = kept->size,
+		.flags = kept->flags,
+		.subject = g_strdup(kept->subject),
+		.message_id = g_strdup(kept->message_id)};
+}
+
 static int board(struct imap_moving *m)
 {
+	const struct bz_filing *filing = m->call.job->filing;
+
 	for (size_t i = 0; i < m->n; i++) {
 		struct imap_rider *r = &m->riders[i];
 		int known;
 
 		bz_summary_clear(&r->row);
 		r->fate = IMAP_WAITS;
+		if (filing != NULL) {
+			take_row(&r->row, filing->rows[i]);
+			r->row.uid = m->uids[i];
+			continue;
+		}
 		known = bz_store_by_uid(
 			m->call.b->store, m->from.id, m->uids[i], &r->row, m->call.err);
 		if (known < 0)
@@ -309,17 +358,42 @@ static int board(struct imap_moving *m)
 	return 0;
 }
 
+/* A run ended in its midst: what it did is found out first. Without the target's numbers MOVE may
+ * be repeated all the same. */
+static int take_up(struct imap_moving *m)
+{
+	const struct bz_filing *filing = m->call.job->filing;
+
+	m->by_move = (imap_caps(m->call.b->conn) & IMAP_CAP_MOVE) != 0;
+	if (filing->uidnext == 0 && m->by_move)
+		return ask_uidnext(m) == 0 ? carry(m) : -1;
+	m->to.uidvalidity = filing->uidvalidity;
+	m->uidnext = filing->uidnext;
+	return imap_look_at_begun(m);
+}
+
+static int carry_first(struct imap_moving *m)
+{
+	const struct bz_filing *filing = m->call.job->filing;
+
+	if (filing != NULL && filing->begun)
+		return take_up(m);
+	return ask_uidnext(m) == 0 ? carry(m) : -1;
+}
+
 static int move_some(struct imap_moving *m)
 {
 	struct bz_err failed = {0};
 
 	m->left = m->marked = false;
-	if (board(m) != 0 || enter_source(m, !m->copy) != 0 || ask_uidnext(m) != 0 || carry(m) != 0)
+	if (board(m) != 0 || enter_source(m, !m->copy) != 0 || carry_first(m) != 0)
 		return -1;
 	if (!m->copy && !m->left && leave_source(m) != 0)
 		failed = *m->call.err;
 	if (settle(m) != 0)
 		return -1;
+	if (m->call.job->filing != NULL)
+		tell_fates(m);
 	if (failed.kind == BZ_ERR_NONE)
 		return conclude(m);
 	*m->call.err = failed;
@@ -337,7 +411,8 @@ static int leave_out_marked(struct imap_moving *m, uint32_t *uids, size_t *n)
 	if (enter_source(m, true) != 0 ||
 		imap_know_caps(&m->call, IMAP_CAP_MOVE | IMAP_CAP_UIDPLUS) != 0)
 		return -1;
-	if ((imap_caps(m->call.b->conn) & (IMAP_CAP_MOVE | IMAP_CAP_UIDPLUS)) != 0)
+	if ((imap_caps(m->call.b->conn) & (IMAP_CAP_MOVE | IMAP_CAP_UIDPLUS)) != 0 ||
+		m->call.job->filing != NULL)
 		return 0;
 	for (size_t i = 0; i < *n; i++) {
 		struct bz_summary row = {0};

@@ -52,5 +52,9 @@ int imap_find_places(struct imap_moving *m, bool *any);
 /* The line was lost before the answer. Another one, and both folders are looked at: every fate is
  * known then. -1 with a sentence where it cannot be known. */
 int imap_look_after_cut(struct imap_moving *m);
+/* The same on the line as it is, of one that another run began (bz_job.filing). */
+int imap_look_at_begun(struct imap_moving *m);
+
+G_STATIC_ASSERT((int)BZ_FILING_MAX <= (int)IMAP_SET_UIDS);
 
 #endif

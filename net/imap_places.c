@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+enum { ARRIVED_MAX = 1500 }; /* UIDs since it was begun */
+
 /* --- what arrived ----------------------------------------------------------------------------- */
 
 /* A copy has the size of what it was copied from. */
@@ -105,7 +107,6 @@ static int look(struct imap_moving *m)
 	bool any;
 	int rc;
 
-	imap_disconnect(m->call.b);
 	if (imap_find_places(m, &any) != 0)
 		return -1;
 	if (m->to.uidvalidity != 0 && m->to.uidvalidity != m->uidvalidity)
@@ -119,13 +120,23 @@ static int look(struct imap_moving *m)
 	return rc;
 }
 
-static int unknown(struct imap_moving *m)
+static char *unknown_words(const struct imap_moving *m)
 {
-	g_autofree char *text = g_strdup_printf(
+	return g_strdup_printf(
 		_("The line broke while messages went to %s; whether they are there is not known. "
 		  "Look there before you send them again."),
 		m->to.title);
+}
 
+/* One that is kept is found out about on another line. */
+static int unknown(struct imap_moving *m)
+{
+	g_autofree char *text = unknown_words(m);
+
+	if (m->call.job->filing != NULL)
+		return -1;
+	if (m->call.job->halfway != NULL)
+		*m->call.job->halfway = true;
 	m->call.job->report->note(m->call.job->report->me, text);
 	g_strlcpy(m->call.err->text, text, sizeof m->call.err->text);
 	return -1;
@@ -138,5 +149,20 @@ int imap_look_after_cut(struct imap_moving *m)
 	memset(m->places, 0, sizeof m->places);
 	if (kind == BZ_ERR_CANCELLED || kind == BZ_ERR_LOCAL || m->uidnext == 0)
 		return unknown(m);
+	imap_disconnect(m->call.b);
 	return look(m) == 0 ? 0 : unknown(m);
+}
+
+/* So much arrived since that not all of it can be looked through: neither is it sent again. */
+int imap_look_at_begun(struct imap_moving *m)
+{
+	struct bz_backend *b = m->call.b;
+	g_autofree char *text = unknown_words(m);
+
+	memset(m->places, 0, sizeof m->places);
+	if (imap_select(b, m->call.job, m->to.name, false, m->call.err) != 0)
+		return -1;
+	if (m->uidnext == 0 || b->box.uidnext > m->uidnext + ARRIVED_MAX)
+		return bz_err_set(m->call.err, BZ_ERR_REFUSED, BZ_CODE_NONE, "%s", text);
+	return look(m);
 }

@@ -132,8 +132,8 @@ int imap_need_role(struct bz_backend *b, const struct bz_job *job, enum bz_folde
 int imap_make_again(struct bz_backend *b, const struct bz_job *job, const struct bz_folder *folder,
 	struct bz_err *err);
 
-/* imap_sync.c, imap_search.c, imap_folders.c, imap_message.c, imap_move.c, imap_manage.c: the ops.
- */
+/* imap_sync.c, imap_search.c, imap_folders.c, imap_message.c, imap_are_there.c, imap_move.c,
+ * imap_manage.c: the ops. */
 int imap_refresh(struct bz_backend *, const struct bz_job *, const char *name, struct bz_window,
 	struct bz_err *);
 int imap_watch(struct bz_backend *, const struct bz_job *, const struct bz_watch *, bool *again,
@@ -146,6 +146,8 @@ int imap_search(struct bz_backend *, const struct bz_job *, const char *name,
 	const struct bz_limit *, struct bz_search *, bool *more, struct bz_err *);
 int imap_set_flags(struct bz_backend *, const struct bz_job *, const struct bz_msgref *, size_t n,
 	unsigned add, unsigned remove, struct bz_err *);
+int imap_are_there(struct bz_backend *, const struct bz_job *, const struct bz_msgref *, size_t n,
+	bool *there, unsigned *flags, struct bz_err *);
 int imap_move(struct bz_backend *, const struct bz_job *, const struct bz_msgref *, size_t n,
 	const char *target, bool copy, GArray *moved, struct bz_err *);
 int imap_expunge(struct bz_backend *, const struct bz_job *, const struct bz_msgref *, size_t n,

@@ -53,6 +53,24 @@ struct bz_report {
 	bool (*urgent)(void *me);
 };
 
+/* A move that was kept while the line was down, and may have been begun by a run that ended in its
+ * midst. Of at most BZ_FILING_MAX messages; the refs' UIDs ascend. */
+enum { BZ_FILING_MAX = 300 };
+enum bz_fate {
+	BZ_FATE_WAITS,   /* it is where it was */
+	BZ_FATE_ARRIVED, /* it is in the target, and no longer where it was */
+	BZ_FATE_GONE     /* in neither: somebody else's doing */
+};
+struct bz_filing {
+	const struct bz_summary *const *rows; /* one a ref: what it is known by */
+	bool begun;                           /* then the target had these numbers before: */
+	uint32_t uidvalidity, uidnext;        /* 0 = not told */
+	enum bz_fate *fates;                  /* out, also where the move fails; at first WAITS */
+	/* Just before the command goes: to be kept durably. -1 with *err: it does not go. */
+	int (*begin)(void *me, uint32_t uidvalidity, uint32_t uidnext, struct bz_err *err);
+	void *me;
+};
+
 /* One call's circumstances. */
 struct bz_job {
 	GCancellable *cancel; /* latched; ends a blocked call within 200 ms */
@@ -64,6 +82,9 @@ struct bz_job {
 	 * nothing is left for background. Appended: a struct bz_copy for each message that would
 	 * come (BZ_COPY_NEW), stay there for its size (LEFT) or go from there (DUE). */
 	GArray *forecast;
+	struct bz_filing *filing; /* move: not NULL = of one that was kept */
+	bool *halfway; /* out, NULL allowed: the move that failed may have been done on the server
+			*/
 };
 
 /* Positions from the newest (0) that are on screen: fetched before anything else. */
@@ -150,6 +171,10 @@ struct bz_backend_ops {
 	 * rows follow. */
 	int (*set_flags)(struct bz_backend *, const struct bz_job *, const struct bz_msgref *refs,
 		size_t n, unsigned add, unsigned remove, struct bz_err *);
+	/* Which of n messages of one folder, UIDs ascending, does the server have? flags (enum
+	 * bz_flag of each that is there) and there are filled. */
+	int (*are_there)(struct bz_backend *, const struct bz_job *, const struct bz_msgref *refs,
+		size_t n, bool *there, unsigned *flags, struct bz_err *);
 	/* One piece (<= 200 ms) of what refresh left over; *more says whether to come again. */
 	int (*background)(struct bz_backend *, const struct bz_job *, bool *more, struct bz_err *);
 

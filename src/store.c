@@ -14,6 +14,10 @@ enum { WINDOW_MAX = 200 };
 #define FOLDER_COLUMNS                                                                             \
 	"id, name, title, delimiter, role, selectable, uidvalidity, uidnext, total, unseen"
 
+#define PENDING_COLUMNS                                                                            \
+	"kind, folder, uidvalidity, uid, add_flags, remove_flags, target, begun, to_uidvalidity,"  \
+	" to_uidnext, pos, date, zone, received, size, flags, from_name, from_addr, rcpt,"         \
+	" subject, message_id"
 #define LEDGER_COLUMNS "uidl, local_uid, size, state, first_seen, missing_since, due_since, headkey"
 
 static const char *const sql[STMT_COUNT_] = {
@@ -131,6 +135,17 @@ static const char *const sql[STMT_COUNT_] = {
 	[STMT_LOCAL_REMOVED] = "SELECT uid, digest, flags, in_file, state FROM local"
 			       " WHERE digest=? AND folder=? AND state IN (1, 2) ORDER BY uid DESC",
 	[STMT_LOCAL_DROP] = "DELETE FROM local WHERE folder=?",
+	[STMT_PENDING_COUNT] = "SELECT count(*) FROM pending",
+	[STMT_PENDING_INSERT] = "INSERT INTO pending(" PENDING_COLUMNS
+				") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[STMT_PENDING_FROM] =
+		"SELECT n, " PENDING_COLUMNS " FROM pending WHERE n > ? ORDER BY n LIMIT ?",
+	[STMT_PENDING_GET] = "SELECT n, " PENDING_COLUMNS " FROM pending WHERE n=?",
+	[STMT_PENDING_LAST] = "SELECT n, " PENDING_COLUMNS " FROM pending WHERE folder=? AND"
+			      " uidvalidity=? AND uid=? ORDER BY n DESC LIMIT 1",
+	[STMT_PENDING_BEGIN] = "UPDATE pending SET begun=?, to_uidvalidity=?, to_uidnext=?"
+			       " WHERE n=?",
+	[STMT_PENDING_DROP] = "DELETE FROM pending WHERE n=?",
 };
 
 /* SQLite calls it an I/O error when there is no room for what it keeps beside a database. */
@@ -360,17 +375,22 @@ void bz_store_on_gone(
 	store->gone_me = me;
 }
 
-int bz_store_remove(struct bz_store *store, uint32_t folder, uint32_t uid, struct bz_err *err)
+int bz_store_hide(struct bz_store *store, uint32_t folder, uint32_t uid, struct bz_err *err)
 {
 	sqlite3_stmt *stmt = bz_store_stmt(store, STMT_REMOVE, err);
 
 	if (stmt == NULL)
 		return -1;
-	if (store->gone != NULL)
-		store->gone(store->gone_me, folder, uid);
 	sqlite3_bind_int64(stmt, 1, folder);
 	sqlite3_bind_int64(stmt, 2, uid);
 	return bz_store_run(store, stmt, err);
+}
+
+int bz_store_remove(struct bz_store *store, uint32_t folder, uint32_t uid, struct bz_err *err)
+{
+	if (store->gone != NULL)
+		store->gone(store->gone_me, folder, uid);
+	return bz_store_hide(store, folder, uid, err);
 }
 
 int bz_store_clear_folder(struct bz_store *store, uint32_t folder, struct bz_err *err)

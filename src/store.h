@@ -67,6 +67,8 @@ int bz_store_put(struct bz_store *store, struct bz_summary *row, struct bz_err *
 int bz_store_set_flags(
 	struct bz_store *store, uint32_t folder, uint32_t uid, unsigned flags, struct bz_err *err);
 int bz_store_remove(struct bz_store *store, uint32_t folder, uint32_t uid, struct bz_err *err);
+/* The same, but nobody is told that it is gone: it may come back by bz_store_put. */
+int bz_store_hide(struct bz_store *store, uint32_t folder, uint32_t uid, struct bz_err *err);
 int bz_store_clear_folder(struct bz_store *store, uint32_t folder, struct bz_err *err);
 /* 0 found, 1 absent, -1. */
 int bz_store_by_uid(struct bz_store *store, uint32_t folder, uint32_t uid, struct bz_summary *out,
@@ -325,5 +327,46 @@ int bz_store_intent_get(struct bz_store *store, struct bz_intent *out, struct bz
  * mark, BZ_LOCAL_REMOVED, and what the ledger knew of it is known of the new row. */
 int bz_store_intent_done(struct bz_store *store, const struct bz_intent *intent, size_t n,
 	int64_t now, uint32_t *uids, struct bz_err *err);
+
+/* --- state.db: changes that wait for the line (store_pending.c; IMAP) ---------------------------
+ */
+
+enum bz_pending_kind { BZ_PENDING_FLAGS, BZ_PENDING_MOVE };
+enum { BZ_PENDING_MAX = 100000 }; /* of an account */
+
+struct bz_pending { /* one change of one message */
+	uint32_t n; /* order, > 0, never used again; set by add */
+	enum bz_pending_kind kind;
+	char *folder; /* wire name of where the message is */
+	uint32_t uidvalidity, uid;
+	unsigned add, remove; /* FLAGS: enum bz_flag */
+	char *target;         /* MOVE: wire name; "" = none */
+	/* MOVE: its command may have reached the server, whose target had these numbers before (0 =
+	 * not told) */
+	bool begun;
+	uint32_t to_uidvalidity, to_uidnext;
+	struct bz_summary row; /* MOVE: as the list had it; no offset, length and digest */
+};
+void bz_pending_clear(void *pending); /* GArray clear function */
+/* An array of them that clears what it drops. */
+GArray *bz_pendings_new(void);
+
+/* How many wait; none where there is no state.db. */
+int bz_store_pending_count(struct bz_store *store, uint32_t *n, struct bz_err *err);
+/* Behind all others. */
+int bz_store_pending_add(struct bz_store *store, struct bz_pending *pending, struct bz_err *err);
+/* The first max of those behind number n, in order, appended. */
+int bz_store_pending_from(
+	struct bz_store *store, uint32_t n, uint32_t max, GArray *out, struct bz_err *err);
+/* That of number n, and the newest of a message: 0 found, 1 none, -1. *out is for
+ * bz_pending_clear. */
+int bz_store_pending_get(
+	struct bz_store *store, uint32_t n, struct bz_pending *out, struct bz_err *err);
+int bz_store_pending_last(struct bz_store *store, const char *folder, uint32_t uidvalidity,
+	uint32_t uid, struct bz_pending *out, struct bz_err *err);
+/* begun and the target's numbers alone. */
+int bz_store_pending_begin(
+	struct bz_store *store, const struct bz_pending *pending, struct bz_err *err);
+int bz_store_pending_drop(struct bz_store *store, uint32_t n, struct bz_err *err);
 
 #endif

@@ -184,6 +184,9 @@ sqlite3 *bz_store_open_state(const char *path, struct bz_err *err)
 	if (version == 1 &&
 		make_schema(db, bz_store_state_from_1, BZ_STORE_STATE_VERSION, err) == 0)
 		return db;
+	if (version == 2 &&
+		make_schema(db, bz_store_state_from_2, BZ_STORE_STATE_VERSION, err) == 0)
+		return db;
 	if (version > BZ_STORE_STATE_VERSION)
 		bz_err_set(err, BZ_ERR_LOCAL, BZ_CODE_IO,
 			_("%s was written by a newer buzon; it stays as it is."), path);

@@ -75,6 +75,13 @@ enum bz_stmt {
 	STMT_LOCAL_RENAME,
 	STMT_LOCAL_REMOVED,
 	STMT_LOCAL_DROP,
+	STMT_PENDING_COUNT,
+	STMT_PENDING_INSERT,
+	STMT_PENDING_FROM,
+	STMT_PENDING_GET,
+	STMT_PENDING_LAST,
+	STMT_PENDING_BEGIN,
+	STMT_PENDING_DROP,
 	STMT_COUNT_
 };
 
@@ -123,10 +130,11 @@ char *bz_store_text(sqlite3_stmt *stmt, int column);
 /* Bind a borrowed string; NULL = "". */
 void bz_store_bind(sqlite3_stmt *stmt, int n, const char *text);
 
-/* store_state.c: the schema, and the same from version 1. */
+/* store_state.c: the schema, and the same from versions 1 and 2. */
 extern const char bz_store_state_schema[];
 extern const char bz_store_state_from_1[];
-enum { BZ_STORE_STATE_VERSION = 2 };
+extern const char bz_store_state_from_2[];
+enum { BZ_STORE_STATE_VERSION = 3 };
 
 /* Fill a digest from a column; all zero where it is none. */
 void bz_store_read_digest(sqlite3_stmt *stmt, int column, uint8_t digest[32]);

@@ -31,15 +31,29 @@
 	" source_len INT NOT NULL);"                                                               \
 	"CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
 
+#define PENDING_TABLE                                                                              \
+	"CREATE TABLE pending(n INTEGER PRIMARY KEY AUTOINCREMENT, kind INT NOT NULL,"             \
+	" folder TEXT NOT NULL, uidvalidity INT NOT NULL, uid INT NOT NULL,"                       \
+	" add_flags INT NOT NULL, remove_flags INT NOT NULL, target TEXT NOT NULL,"                \
+	" begun INT NOT NULL, to_uidvalidity INT NOT NULL, to_uidnext INT NOT NULL,"               \
+	" pos INT NOT NULL, date INT NOT NULL, zone INT NOT NULL, received INT NOT NULL,"          \
+	" size INT NOT NULL, flags INT NOT NULL, from_name TEXT NOT NULL,"                         \
+	" from_addr TEXT NOT NULL, rcpt TEXT NOT NULL, subject TEXT NOT NULL,"                     \
+	" message_id TEXT NOT NULL);"                                                              \
+	"CREATE INDEX pending_message ON pending(folder, uidvalidity, uid);"
+
 const char bz_store_state_schema[] =
 	"CREATE TABLE pin(host TEXT NOT NULL, port INT NOT NULL, sha256 BLOB NOT NULL,"
-	" PRIMARY KEY(host, port));" LOCAL_TABLES LEDGER_TABLES;
+	" PRIMARY KEY(host, port));" LOCAL_TABLES LEDGER_TABLES PENDING_TABLE;
+
+/* Version 2 kept no changes that wait for the line. */
+const char bz_store_state_from_2[] = PENDING_TABLE;
 
 /* Version 1 had one folder, no intent but a download's, and a date in each listed row. */
 const char bz_store_state_from_1[] =
 	"ALTER TABLE local RENAME TO local1; ALTER TABLE ledger RENAME TO ledger1;"
 	"ALTER TABLE intent RENAME TO intent1; ALTER TABLE intent_item RENAME TO item1;"
-	"DROP INDEX local_digest;" LOCAL_TABLES LEDGER_TABLES
+	"DROP INDEX local_digest;" LOCAL_TABLES LEDGER_TABLES PENDING_TABLE
 	"INSERT INTO local SELECT uid, 'INBOX', digest, flags, 0, 0 FROM local1;"
 	"UPDATE sqlite_sequence SET seq = (SELECT seq FROM sqlite_sequence WHERE name='local1')"
 	" WHERE name='local';"

@@ -242,7 +242,8 @@ int bz_store_local_refile(
 
 /* --- a damaged state.db ----------------------------------------------------------------------- */
 
-static const char *const tables[] = {"pin", "meta", "local", "ledger", "intent", "intent_item"};
+static const char *const tables[] = {
+	"pin", "meta", "local", "ledger", "intent", "intent_item", "pending"};
 
 /* "?,?,?" for as many columns as the statement gives. */
 static char *marks(int n)

@@ -161,6 +161,7 @@ static void do_line_request(struct bz_worker *w, struct bz_request *r, bz_worker
 	struct bz_err err = {0};
 	int rc = bz_worker_on_line(w, f, arg, &err);
 
+	rc = bz_worker_wait_instead(w, r, NULL, rc, &err);
 	complete(w, r, rc == 0 ? NULL : &err, NULL, NULL);
 }
 
@@ -412,6 +413,8 @@ static void handle(struct bz_worker *w, struct bz_request *r)
 		bz_worker_do_limit(w, r);
 	} else if (r->kind == BZ_REQ_FETCH && bz_worker_do_kept(w, r)) {
 		/* no line was needed */
+	} else if (bz_worker_is_to_wait(w, r)) {
+		bz_worker_do_pending(w, r);
 	} else if (line && w->line == BZ_LINE_CHOICE && r->kind != BZ_REQ_REFRESH) {
 		refuse_offline(w, r);
 	} else if (!line && bz_worker_is_remote(w) &&
@@ -564,7 +567,10 @@ static void answer_all(struct bz_worker *w, struct bz_request *r)
 
 	bz_err_set(&err, BZ_ERR_CANCELLED, BZ_CODE_NONE, _("Stopped."));
 	while (r != NULL) {
-		complete(w, r, &err, NULL, NULL);
+		if (bz_worker_is_to_wait(w, r)) /* what was asked for is not lost */
+			bz_worker_do_pending(w, r);
+		else
+			complete(w, r, &err, NULL, NULL);
 		pthread_mutex_lock(&w->lock);
 		r = g_queue_pop_head(&w->queue);
 		pthread_mutex_unlock(&w->lock);
@@ -577,6 +583,7 @@ static void *run(void *me)
 	bool quit = false;
 
 	begin_quiet(w);
+	bz_worker_begin_pending(w);
 	while (!quit) {
 		struct bz_request *r = next_request(w, &quit);
 

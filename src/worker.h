@@ -5,7 +5,9 @@
  * background work. Lost lines are retried by the worker with back-off 5, 10, 20, 40, 60 s. An
  * account with check_every is refreshed by itself that long after the last time. Where the backend
  * can watch, the folder of the last OPEN is watched while the queue is empty, and the clock looks
- * at the folders' counts alone. After a sleep of the computer a line is dialled anew at once. */
+ * at the folders' counts alone. After a sleep of the computer a line is dialled anew at once. FLAGS
+ * and MOVE of a server's account that find no line are kept (pending.h), answered as done, and made
+ * on the server as soon as there is a line, before anything else. */
 #ifndef BZ_WORKER_H
 #define BZ_WORKER_H
 
@@ -85,7 +87,9 @@ enum bz_event_kind {
 	BZ_EVENT_SPACE,    /* done messages, bytes on the server, of bytes_total (0 = not known) */
 	BZ_EVENT_REMOVALS, /* done messages, bytes would go from the server: waits for AGREE */
 	BZ_EVENT_PROGRESS, /* done and total 0: nothing is under way any longer */
-	BZ_EVENT_NOTE
+	BZ_EVENT_NOTE,
+	BZ_EVENT_WAITING, /* done changes wait for the line */
+	BZ_EVENT_MOVED    /* moved: messages that were on their way are there (pending.h) */
 };
 
 struct bz_event {

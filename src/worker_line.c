@@ -36,6 +36,7 @@ void bz_worker_begin_job(struct bz_worker *w, struct bz_job *job, struct bz_cert
 
 	pthread_mutex_lock(&w->lock);
 	old = w->cancel;
+	w->halfway = false;
 	w->cancel = g_cancellable_new();
 	if (w->quit || w->stopped)
 		g_cancellable_cancel(w->cancel);
@@ -47,6 +48,7 @@ void bz_worker_begin_job(struct bz_worker *w, struct bz_job *job, struct bz_cert
 		.password = w->password,
 		.trust_once = w->has_once ? &w->once : NULL,
 		.cert = cert,
+		.halfway = &w->halfway,
 	};
 }
 
@@ -162,6 +164,8 @@ int bz_worker_on_line(struct bz_worker *w, bz_worker_step *f, void *arg, struct 
 		job.password = w->password;
 	}
 	if (rc == 0)
+		rc = bz_worker_replay(w, &job, err);
+	if (rc == 0)
 		rc = f(w, &job, arg, err);
 	if (rc == 0)
 		line_works(w);
@@ -197,8 +201,10 @@ int bz_worker_step_refresh(
 	struct bz_worker *w, const struct bz_job *job, void *arg, struct bz_err *err)
 {
 	const char *folder = arg;
-	int rc = w->ops->refresh != NULL ? w->ops->refresh(w->backend, job, folder, w->window, err)
-					 : 0;
+	int rc;
+
+	w->refresh_due = false; /* it is this one */
+	rc = w->ops->refresh != NULL ? w->ops->refresh(w->backend, job, folder, w->window, err) : 0;
 
 	if ((rc == 0 || err->kind == BZ_ERR_STALE) && !w->folders_known &&
 		w->ops->list_folders != NULL && list_beside(w, job, err) != 0)

@@ -175,7 +175,10 @@ static int do_on_line(struct bz_worker *w, struct outcome *o, struct bz_err *err
 {
 	const struct bz_request *r = o->request;
 	int rc = bz_worker_on_line(w, step, o, err);
-	bool answered = rc == 0 || err->kind == BZ_ERR_REFUSED || err->kind == BZ_ERR_STALE;
+	bool answered;
+
+	rc = bz_worker_wait_instead(w, r, o->event->moved, rc, err);
+	answered = rc == 0 || err->kind == BZ_ERR_REFUSED || err->kind == BZ_ERR_STALE;
 
 	if (rc == 0 && (r->kind == BZ_REQ_FOLDER_RENAME || r->kind == BZ_REQ_FOLDER_DELETE))
 		forget_view(w, r);

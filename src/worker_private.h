@@ -54,6 +54,8 @@ struct bz_worker {
 	int failures;        /* in a row, for the back-off */
 	char *password;      /* secret; the one to use */
 	bool command_used;   /* password-command ran and was not refused since */
+	uint32_t pending;    /* changes that wait for the line */
+	bool halfway;        /* the job that failed may have moved messages */
 	struct bz_cert once; /* accepted for this run */
 	bool has_once;
 	struct bz_found *found; /* the last SEARCH, for listings by its words */
@@ -122,6 +124,23 @@ bool bz_worker_search(struct bz_worker *worker, struct bz_request *request);
 GArray *bz_worker_found(const struct bz_worker *worker, const char *folder, uint32_t uidvalidity,
 	const char *words);
 void bz_found_free(struct bz_found *found);
+
+/* --- worker_pending.c: the worker's thread alone -----------------------------------------------
+ */
+
+/* Once, before anything is asked for: the lists show what waits. */
+void bz_worker_begin_pending(struct bz_worker *worker);
+/* Is this a change that can wait for the line, which is down and not tried before its time; or one
+ * that takes back what waits? */
+bool bz_worker_is_to_wait(struct bz_worker *worker, const struct bz_request *request);
+/* It failed for want of a line, and waits now: *err is as after a success then. moved: struct
+ * bz_moved appended, NULL where none are wanted. */
+int bz_worker_wait_instead(struct bz_worker *worker, const struct bz_request *request,
+	GArray *moved, int rc, struct bz_err *err);
+/* Answer it by letting it wait (or by taking back what waits); taken. */
+void bz_worker_do_pending(struct bz_worker *worker, struct bz_request *request);
+/* On the line: make what waits. */
+int bz_worker_replay(struct bz_worker *worker, const struct bz_job *job, struct bz_err *err);
 
 /* --- worker_watch.c --------------------------------------------------------------------------- */
 

@@ -318,6 +318,13 @@ void ui_app_event(struct ui_app *app, struct bz_event *event)
 		a->leaving_bytes = event->bytes;
 		ui_app_ask_leaving(app);
 		break;
+	case BZ_EVENT_WAITING:
+		a->waiting = event->done;
+		break;
+	case BZ_EVENT_MOVED:
+		bz_undo_follow(app->undo, a->number,
+			(const struct bz_moved *)(void *)event->moved->data, event->moved->len);
+		break;
 	case BZ_EVENT_ROWS:
 		break;
 	case BZ_EVENT_NOTE:

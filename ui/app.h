@@ -47,6 +47,7 @@ struct ui_account {
 	uint32_t space_count; /* on the server */
 	uint64_t space_bytes;
 	uint64_t space_limit;   /* 0 = not known */
+	uint32_t waiting;       /* changes that wait for the line */
 	uint32_t leaving_count; /* copies that wait for the person's agreement; 0 = none */
 	uint64_t leaving_bytes;
 };

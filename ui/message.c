@@ -267,10 +267,24 @@ static char *quota_words(const struct ui_account *a, enum detail detail)
 				     : g_strdup("");
 }
 
+/* The line's state, and what waits for it. */
+static char *state_and_waiting(const struct ui_account *a, bool is_current)
+{
+	g_autofree char *state = state_words(a, is_current);
+	g_autofree char *waiting =
+		g_strdup_printf(ngettext("%u change waits for the line",
+					"%u changes wait for the line", a->waiting),
+			a->waiting);
+
+	if (a->waiting == 0 || a->line == BZ_LINE_ONLINE)
+		return g_steal_pointer(&state);
+	return g_strdup_printf("%s, %s", state, waiting);
+}
+
 /* "online, server 1234 msgs, 1.2 GB": what is there, where there is room for it. */
 static char *line_words(const struct ui_account *a, bool is_current, enum detail detail)
 {
-	g_autofree char *state = state_words(a, is_current);
+	g_autofree char *state = state_and_waiting(a, is_current);
 	g_autofree char *size = bz_lang_size(a->space_bytes);
 	g_autofree char *quota = a->space_limit > 0 ? quota_words(a, detail) : NULL;
 

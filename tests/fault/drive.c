@@ -12,6 +12,11 @@
  *	drive delete FOLDER
  *	drive compact FOLDER
  *	drive import PATH TITLE
+ *	drive wait-flags FOLDER N ADD REMOVE	as flags, without a line: it waits (IMAP)
+ *	drive wait-move FOLDER N TARGET
+ *	drive wait-undo FOLDER N TARGET		moved and taken back, all without a line
+ *	drive replay				what waits is made on the server
+ *	drive list FOLDER			prints a line a message: UID, flags
  *
  * In the environment: DRIVE_PAUSE: once the messages are chosen it prints "paused" and waits for a
  * line; DRIVE_STALE: they are named under another UIDVALIDITY.
@@ -21,6 +26,8 @@
 #include "src/cli_private.h"
 #include "src/lang.h"
 #include "src/paths.h"
+#include "src/pending.h"
+#include "src/replay.h"
 #include "src/undo.h"
 
 #include <stdio.h>
@@ -384,24 +391,122 @@ static int import(struct drive *d, char **args, struct bz_err *err)
 	return 0;
 }
 
+/* --- without a line --------------------------------------------------------------------------- */
+
+static int chosen_here(struct drive *d, char **args, GArray *refs, struct bz_err *err)
+{
+	return choose(d, args[0], (guint)atoi(args[1]), refs, err);
+}
+
+static int wait_flags(struct drive *d, char **args, struct bz_err *err)
+{
+	GArray *refs = g_array_new(FALSE, FALSE, sizeof(struct bz_msgref));
+	int rc = chosen_here(d, args, refs, err);
+
+	if (rc == 0)
+		rc = bz_pending_flags(d->store, &report,
+			(const struct bz_msgref *)(void *)refs->data, refs->len,
+			(unsigned)atoi(args[2]), (unsigned)atoi(args[3]), err);
+	g_array_unref(refs);
+	return rc;
+}
+
+static int wait_and_take_back(struct drive *d, const GArray *moved, struct bz_err *err)
+{
+	GArray *refs = g_array_new(FALSE, FALSE, sizeof(struct bz_msgref));
+	GArray *back = g_array_new(FALSE, FALSE, sizeof(struct bz_moved));
+	int rc;
+
+	for (guint i = 0; i < moved->len; i++)
+		g_array_append_val(refs, g_array_index(moved, struct bz_moved, i).to);
+	rc = bz_pending_take_back(d->store, &report, (const struct bz_msgref *)(void *)refs->data,
+		refs->len, back, err);
+	print_moved(back);
+	g_array_unref(refs);
+	g_array_unref(back);
+	return rc;
+}
+
+static int wait_move_and(struct drive *d, char **args, bool back, struct bz_err *err)
+{
+	GArray *refs = g_array_new(FALSE, FALSE, sizeof(struct bz_msgref));
+	GArray *moved = g_array_new(FALSE, FALSE, sizeof(struct bz_moved));
+	int rc = chosen_here(d, args, refs, err);
+
+	if (rc == 0)
+		rc = bz_pending_move(d->store, &report,
+			(const struct bz_msgref *)(void *)refs->data, refs->len, args[2], moved,
+			err);
+	if (rc == 0 && back)
+		rc = wait_and_take_back(d, moved, err);
+	g_array_unref(refs);
+	g_array_unref(moved);
+	return rc;
+}
+
+static int wait_move(struct drive *d, char **args, struct bz_err *err)
+{
+	return wait_move_and(d, args, false, err);
+}
+
+static int wait_undo(struct drive *d, char **args, struct bz_err *err)
+{
+	return wait_move_and(d, args, true, err);
+}
+
+static int replay(struct drive *d, char **args, struct bz_err *err)
+{
+	const struct bz_replay all = {d->ops, d->backend, d->store, &d->job, NULL, NULL};
+
+	(void)args;
+	return bz_replay_all(&all, err);
+}
+
+static int list(struct drive *d, char **args, struct bz_err *err)
+{
+	GArray *uids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+	struct bz_folder folder = {0};
+	int rc = bz_store_folder_need(d->store, args[0], &folder, err);
+
+	if (rc == 0)
+		rc = bz_store_uids(d->store, folder.id, 0, UINT32_MAX, uids, err);
+	for (guint i = 0; rc == 0 && i < uids->len; i++) {
+		struct bz_summary row;
+
+		rc = bz_store_by_uid(
+			d->store, folder.id, g_array_index(uids, uint32_t, i), &row, err);
+		printf("%u %u\n", row.uid, row.flags);
+		bz_summary_clear(&row);
+	}
+	bz_folder_clear(&folder);
+	g_array_unref(uids);
+	return rc;
+}
+
 static const struct verb {
 	const char *name;
 	int args;
 	int (*f)(struct drive *d, char **args, struct bz_err *err);
+	bool is_alone; /* nothing is looked at before */
 } verbs[] = {
-	{"look", 0, look},
-	{"flags", 4, flags},
-	{"move", 3, move},
-	{"copy", 3, copy},
-	{"undo", 3, undo},
-	{"redo", 3, redo},
-	{"undo-copy", 3, undo_copy},
-	{"expunge", 2, expunge},
-	{"create", 1, create},
-	{"rename", 2, rename_one},
-	{"delete", 1, delete_one},
-	{"compact", 1, compact},
-	{"import", 2, import},
+	{"wait-flags", 4, wait_flags, true},
+	{"wait-move", 3, wait_move, true},
+	{"wait-undo", 3, wait_undo, true},
+	{"replay", 0, replay, true},
+	{"list", 1, list, true},
+	{"look", 0, look, false},
+	{"flags", 4, flags, false},
+	{"move", 3, move, false},
+	{"copy", 3, copy, false},
+	{"undo", 3, undo, false},
+	{"redo", 3, redo, false},
+	{"undo-copy", 3, undo_copy, false},
+	{"expunge", 2, expunge, false},
+	{"create", 1, create, false},
+	{"rename", 2, rename_one, false},
+	{"delete", 1, delete_one, false},
+	{"compact", 1, compact, false},
+	{"import", 2, import, false},
 };
 
 /* --- opening ---------------------------------------------------------------------------------- */
@@ -434,7 +539,9 @@ static int run(
 		.password = account->password,
 		.cert = &cert};
 	rc = open_store(&d, account, err);
-	if (rc == 0)
+	if (rc == 0 && live)
+		rc = bz_pending_show(d.store, err);
+	if (rc == 0 && !verb->is_alone)
 		rc = look(&d, NULL, err);
 	if (rc == 0)
 		rc = verb->f(&d, args, err);

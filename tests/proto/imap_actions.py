@@ -37,12 +37,14 @@ def letter(i):
 class Relay(Fake):
     """To Dovecot's port in clear. cut(words) -> None, "before" the command reaches it, or "after" it
     was done and before the answer is seen. closed: nobody is let in any more after a cut. secret: the
-    server tells what it can only when asked, and less before the login."""
+    server tells what it can only when asked, and less before the login. hold: after a command was done
+    the line stays as it is until it is released."""
 
     def __init__(self, port, cut=None, closed=False, secret=False):
         super().__init__(self.relay)
         self.secret = secret
         self.target, self.cut, self.closed, self.commands, self.was_cut = port, cut, closed, [], False
+        self.hold, self.done, self.released = False, threading.Event(), threading.Event()
 
     def relay(self, line):
         if self.was_cut and self.closed:
@@ -80,6 +82,9 @@ class Relay(Fake):
                     server.sendall(text.encode() + b"\r\n")
                     if how == "after":
                         answered.wait(LIMIT)
+                        self.done.set()
+                        if self.hold:
+                            self.released.wait(LIMIT)
                         return
 
             thread = threading.Thread(target=down, daemon=True)

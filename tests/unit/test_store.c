@@ -447,10 +447,10 @@ static void a_newer_state_is_left_alone(void **state)
 	struct bz_err err = {0};
 
 	bz_store_close(&f->store);
-	run_sql(f->state, "PRAGMA user_version=3;");
+	run_sql(f->state, "PRAGMA user_version=4;");
 	assert_null(bz_store_open(f->cache, f->state, BZ_STORE_OWNER, &err));
 	assert_non_null(strstr(err.text, "newer"));
-	run_sql(f->state, "SELECT uid FROM local; PRAGMA user_version=2;");
+	run_sql(f->state, "SELECT uid FROM local; PRAGMA user_version=3;");
 	f->store = open_store(f);
 }
 
