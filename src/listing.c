@@ -1,10 +1,4 @@
-#include "src/listing.h"
-
-struct bz_listing {
-	uint32_t folder;
-	uint32_t exists;
-	GArray *ids; /* guint32, newest first */
-};
+#include "src/listing_private.h"
 
 void bz_change_free(void *change)
 {
@@ -21,7 +15,15 @@ struct bz_listing *bz_listing_new(uint32_t folder, GArray *ids, uint32_t exists)
 {
 	struct bz_listing *listing = g_new(struct bz_listing, 1);
 
-	*listing = (struct bz_listing){folder, MAX(exists, ids->len), ids};
+	*listing = (struct bz_listing){folder, MAX(exists, ids->len), ids, NULL, NULL};
+	return listing;
+}
+
+struct bz_listing *bz_listing_new_threads(uint32_t folder, GArray *ids, GArray *places)
+{
+	struct bz_listing *listing = bz_listing_new(folder, ids, ids->len);
+
+	listing->places = places;
 	return listing;
 }
 
@@ -30,12 +32,16 @@ void bz_listing_free(struct bz_listing *listing)
 	if (listing == NULL)
 		return;
 	g_array_unref(listing->ids);
+	if (listing->places != NULL)
+		g_array_unref(listing->places);
+	if (listing->shown != NULL)
+		g_array_unref(listing->shown);
 	g_free(listing);
 }
 
 uint32_t bz_listing_size(const struct bz_listing *listing)
 {
-	return listing->exists;
+	return listing->shown != NULL ? listing->shown->len : listing->exists;
 }
 
 bool bz_listing_has_holes(const struct bz_listing *listing)
@@ -45,22 +51,55 @@ bool bz_listing_has_holes(const struct bz_listing *listing)
 
 uint32_t bz_listing_row(const struct bz_listing *listing, uint32_t position)
 {
-	return position < listing->ids->len ? g_array_index(listing->ids, uint32_t, position) : 0;
+	uint32_t at = bz_listing_index(listing, position);
+
+	return at < listing->ids->len ? g_array_index(listing->ids, uint32_t, at) : 0;
+}
+
+uint32_t bz_listing_index(const struct bz_listing *listing, uint32_t position)
+{
+	if (listing->shown == NULL)
+		return position;
+	return position < listing->shown->len ? g_array_index(listing->shown, uint32_t, position)
+					      : listing->ids->len;
+}
+
+/* The last position at or before an index: what is folded away stands with its thread. */
+static uint32_t position_of(const struct bz_listing *listing, uint32_t at)
+{
+	uint32_t low = 0, high = listing->shown != NULL ? listing->shown->len : 0;
+
+	if (listing->shown == NULL)
+		return at;
+	while (high - low > 1) {
+		uint32_t mid = low + (high - low) / 2;
+
+		if (g_array_index(listing->shown, uint32_t, mid) <= at)
+			low = mid;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+int64_t bz_listing_find_index(const struct bz_listing *listing, uint32_t row)
+{
+	const uint32_t *ids = (const uint32_t *)(void *)listing->ids->data;
+
+	for (uint32_t i = 0; i < listing->ids->len && row != 0; i++)
+		if (ids[i] == row)
+			return i;
+	return -1;
 }
 
 int64_t bz_listing_find(const struct bz_listing *listing, uint32_t row, uint32_t hint)
 {
-	const uint32_t *ids = (const uint32_t *)(void *)listing->ids->data;
-	uint32_t n = listing->ids->len;
+	int64_t at;
 
-	if (row == 0)
-		return -1;
-	if (hint < n && ids[hint] == row)
+	if (row != 0 && bz_listing_row(listing, hint) == row)
 		return hint;
-	for (uint32_t i = 0; i < n; i++)
-		if (ids[i] == row)
-			return i;
-	return -1;
+	at = bz_listing_find_index(listing, row);
+	return at < 0 ? -1 : (int64_t)position_of(listing, (uint32_t)at);
 }
 
 /* Those of ids that the listing does not have yet (a change may arrive twice: once in the listing
@@ -127,6 +166,8 @@ bool bz_listing_apply(struct bz_listing *listing, const struct bz_change *change
 {
 	if (change->folder != listing->folder || change->kind == BZ_CHANGE_REBUILD)
 		return false;
+	if (listing->places != NULL)
+		return bz_listing_apply_threads(listing, change);
 	switch (change->kind) {
 	case BZ_CHANGE_NEWER:
 	case BZ_CHANGE_OLDER:

@@ -21,7 +21,7 @@ void bz_mime_parse_header(struct bz_message *message, const char *bytes, size_t 
  * charset, disposition, filename, flowed, delsp. The other members are the caller's to fill. */
 struct bz_part *bz_mime_part(const char *type, const char *disposition);
 
-/* Fill a list row (date, from, to, subject, message_id, BZ_FLAG_ATTACH guess from Content-Type)
+/* Fill a list row (date, from, to, subject, message_id, refs, BZ_FLAG_ATTACH guess from Content-Type)
  * from header bytes; 1-2 microseconds a field: finds headers itself, decodes single fields only.
  * Other members are untouched. */
 void bz_mime_summarize(struct bz_summary *summary, const char *header, size_t len);

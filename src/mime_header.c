@@ -1,6 +1,7 @@
 /* Headers found by ourselves; single fields decoded by GMime, each cut to 32 KiB first. */
 #include "src/mime.h"
 #include "src/mime_private.h"
+#include "src/thread.h"
 
 #include <errno.h>
 #include <gmime/gmime.h>
@@ -330,6 +331,86 @@ void bz_mime_parse_header(struct bz_message *message, const char *bytes, size_t 
 	}
 }
 
+/* --- what a message answers --------------------------------------------------------------------
+ */
+
+enum { ID_MAX = 998 }; /* a line's */
+
+struct id {
+	const char *at;
+	size_t len;
+};
+
+/* The next <id> of a raw value. */
+static bool next_id(const char **at, const char *end, struct id *id)
+{
+	while (*at < end) {
+		const char *open = memchr(*at, '<', (size_t)(end - *at));
+		const char *close = open != NULL ? memchr(open, '>', (size_t)(end - open)) : NULL;
+
+		if (close == NULL)
+			return false;
+		while ((*at = memchr(open + 1, '<', (size_t)(close - open - 1))) != NULL)
+			open = *at;
+		*at = close + 1;
+		*id = (struct id){open + 1, (size_t)(close - open - 1)};
+		if (id->len > 0 && id->len <= ID_MAX)
+			return true;
+	}
+	return false;
+}
+
+/* Without the blanks of folded lines. */
+static void add_id(GString *out, const struct id *id)
+{
+	if (out->len > 0)
+		g_string_append_c(out, ' ');
+	for (size_t i = 0; i < id->len; i++)
+		if ((unsigned char)id->at[i] > ' ')
+			g_string_append_c(out, id->at[i]);
+}
+
+/* The nearest stands last in the field, and the first of all may be all that others have, too. */
+static char *nearest_ids(const char *value, size_t len)
+{
+	struct id last[BZ_THREAD_REFS], first = {0}, id;
+	const char *at = value, *end = value + len;
+	GString *out = g_string_new(NULL);
+	size_t n = 0;
+
+	for (; next_id(&at, end, &id); n++) {
+		first = n == 0 ? id : first;
+		last[n % BZ_THREAD_REFS] = id;
+	}
+	for (size_t k = 1; k <= n && k < BZ_THREAD_REFS; k++)
+		add_id(out, &last[(n - k) % BZ_THREAD_REFS]);
+	if (n >= BZ_THREAD_REFS)
+		add_id(out, &first);
+	return g_string_free(out, FALSE);
+}
+
+/* In-Reply-To counts where there are no References (RFC 5256), and of several in it the last: those
+ * in front of it may be an address. */
+static bool summarize_refs(
+	struct bz_summary *row, const char *name, size_t n, const char *value, size_t len)
+{
+	bool references = is_name(name, n, "references");
+	g_autofree char *refs = NULL;
+
+	if (!references && !is_name(name, n, "in-reply-to"))
+		return false;
+	if (!references && row->refs != NULL)
+		return true;
+	refs = nearest_ids(value, len);
+	if (!references)
+		refs[strcspn(refs, " ")] = '\0';
+	if (refs[0] != '\0') {
+		g_free(row->refs);
+		row->refs = g_steal_pointer(&refs);
+	}
+	return true;
+}
+
 /* --- a list row ------------------------------------------------------------------------------- */
 
 static void take_first(GPtrArray *list, char **name, char **addr)
@@ -368,7 +449,8 @@ static void summarize_field(
 {
 	g_autofree char *raw = NULL;
 
-	if (n < 2 || strchr("fFtTsSdDmMcC", name[0]) == NULL)
+	if (n < 2 || strchr("fFtTsSdDmMcCrRiI", name[0]) == NULL ||
+		summarize_refs(row, name, n, value, value_len) || strchr("rRiI", name[0]) != NULL)
 		return;
 	raw = unfolded(value, value_len);
 	if (is_name(name, n, "from") && row->from_addr == NULL)
@@ -397,6 +479,7 @@ void bz_mime_summarize(struct bz_summary *row, const char *header, size_t len)
 	g_clear_pointer(&row->to, g_free);
 	g_clear_pointer(&row->subject, g_free);
 	g_clear_pointer(&row->message_id, g_free);
+	g_clear_pointer(&row->refs, g_free);
 	row->date = INT64_MIN;
 	row->date_zone = 0;
 	for (int i = 0; i < HEADERS_MAX; i++) {

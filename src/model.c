@@ -24,6 +24,7 @@ void bz_summary_clear(struct bz_summary *summary)
 	g_free(summary->to);
 	g_free(summary->subject);
 	g_free(summary->message_id);
+	g_free(summary->refs);
 	memset(summary, 0, sizeof *summary);
 }
 

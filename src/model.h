@@ -24,6 +24,13 @@ enum bz_flag {
 		BZ_FLAG_SEEN | BZ_FLAG_ANSWERED | BZ_FLAG_FLAGGED | BZ_FLAG_DELETED | BZ_FLAG_DRAFT
 };
 
+/* How the list of a folder is shown. */
+enum bz_order {
+	BZ_ORDER_NONE, /* as the settings say */
+	BZ_ORDER_THREADS,
+	BZ_ORDER_ARRIVAL /* newest first, one row a message */
+};
+
 enum bz_folder_role {
 	BZ_ROLE_NONE = 0,
 	BZ_ROLE_INBOX,
@@ -47,6 +54,7 @@ struct bz_folder {
 	uint32_t uidnext;     /* 0 = not known yet */
 	uint32_t exists;      /* messages in the folder, known as rows or not */
 	uint32_t unseen;
+	enum bz_order order; /* the person's word; bz_store_folder_order alone changes it */
 };
 void bz_folder_clear(struct bz_folder *folder);
 /* GDestroyNotify for GPtrArray of heap folders. */
@@ -76,6 +84,9 @@ struct bz_summary {
 	char *to; /* first recipient, for Sent and Drafts: name, else address */
 	char *subject;
 	char *message_id; /* without <> */
+	/* Ids of what it answers, the nearest first, a blank between them, at most BZ_THREAD_REFS.
+	 * The store keeps their hashes and does not read them back: NULL. */
+	char *refs;
 	/* local mail only; hints, verified before use */
 	int64_t offset;     /* of the From_ line in the mbox */
 	int64_t length;     /* From_ line and separating empty line included */

@@ -12,7 +12,7 @@ enum { WINDOW_MAX = 200 };
 	"id, folder, uid, pos, date, zone, received, size, flags, from_name, from_addr, rcpt,"     \
 	" subject, message_id, off, len, digest"
 #define FOLDER_COLUMNS                                                                             \
-	"id, name, title, delimiter, role, selectable, uidvalidity, uidnext, total, unseen"
+	"id, name, title, delimiter, role, selectable, uidvalidity, uidnext, total, unseen, sorting"
 
 #define PENDING_COLUMNS                                                                            \
 	"kind, folder, uidvalidity, uid, add_flags, remove_flags, target, begun, to_uidvalidity,"  \
@@ -35,15 +35,17 @@ static const char *const sql[STMT_COUNT_] = {
 	[STMT_FOLDER_RENAME] = "UPDATE folder SET name=?, title=? WHERE id=?",
 	[STMT_NOTE_SET] = "UPDATE folder SET note=? WHERE id=?",
 	[STMT_NOTE_GET] = "SELECT note FROM folder WHERE id=?",
+	[STMT_FOLDER_ORDER] = "UPDATE folder SET sorting=? WHERE id=?",
 	[STMT_PUT] =
 		"INSERT INTO message(folder, uid, pos, date, zone, received, size, flags,"
-		" from_name, from_addr, rcpt, subject, message_id, off, len, digest)"
-		" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(folder, uid) DO UPDATE SET"
+		" from_name, from_addr, rcpt, subject, message_id, off, len, digest, thread_id,"
+		" refs) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(folder, uid) DO UPDATE SET"
 		" pos=excluded.pos, date=excluded.date, zone=excluded.zone,"
 		" received=excluded.received, size=excluded.size, flags=excluded.flags,"
 		" from_name=excluded.from_name, from_addr=excluded.from_addr, rcpt=excluded.rcpt,"
 		" subject=excluded.subject, message_id=excluded.message_id, off=excluded.off,"
-		" len=excluded.len, digest=excluded.digest RETURNING id",
+		" len=excluded.len, digest=excluded.digest, thread_id=excluded.thread_id,"
+		" refs=excluded.refs RETURNING id",
 	[STMT_SET_FLAGS] = "UPDATE message SET flags=? WHERE folder=? AND uid=?",
 	[STMT_REMOVE] = "DELETE FROM message WHERE folder=? AND uid=?",
 	[STMT_CLEAR] = "DELETE FROM message WHERE folder=?",
@@ -57,6 +59,11 @@ static const char *const sql[STMT_COUNT_] = {
 	[STMT_NEWEST] = "SELECT " ROW_COLUMNS " FROM message WHERE folder=? AND (flags & 1024) = 0"
 			" ORDER BY pos DESC LIMIT 1",
 	[STMT_IDS] = "SELECT id FROM message WHERE folder=? ORDER BY pos DESC, id DESC",
+	[STMT_THREADS] = "SELECT id, thread_id, refs FROM message WHERE folder=?"
+			 " ORDER BY pos DESC, id DESC",
+	[STMT_UNREAD_IDS] = "SELECT id FROM message WHERE folder=? AND (flags & 1) = 0"
+			    " ORDER BY pos DESC, id DESC",
+	[STMT_THREAD_KEY] = "SELECT key FROM thread_key",
 	[STMT_UIDS] = "SELECT uid FROM message WHERE folder=? AND uid BETWEEN ? AND ? ORDER BY uid",
 	[STMT_COUNT] = "SELECT count(*), (SELECT count(*) FROM message WHERE folder=?1 AND"
 		       " (flags & 1) = 0) FROM message WHERE folder=?1",
@@ -250,7 +257,7 @@ int bz_store_put(struct bz_store *store, struct bz_summary *row, struct bz_err *
 	sqlite3_stmt *stmt = bz_store_stmt(store, STMT_PUT, err);
 	int rc;
 
-	if (stmt == NULL)
+	if (stmt == NULL || bz_store_bind_thread(store, stmt, 17, row, err) != 0)
 		return -1;
 	sqlite3_bind_int64(stmt, 1, row->folder);
 	sqlite3_bind_int64(stmt, 2, row->uid);

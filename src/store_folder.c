@@ -17,6 +17,7 @@ static void read_folder(sqlite3_stmt *stmt, struct bz_folder *out)
 		.uidnext = (uint32_t)sqlite3_column_int64(stmt, 7),
 		.exists = (uint32_t)sqlite3_column_int64(stmt, 8),
 		.unseen = (uint32_t)sqlite3_column_int64(stmt, 9),
+		.order = (enum bz_order)sqlite3_column_int(stmt, 10),
 	};
 }
 
@@ -191,6 +192,18 @@ int bz_store_folder_note(struct bz_store *store, uint32_t id, const char *note, 
 	if (stmt == NULL)
 		return -1;
 	sqlite3_bind_text(stmt, 1, note, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(stmt, 2, id);
+	return bz_store_run(store, stmt, err);
+}
+
+int bz_store_folder_order(
+	struct bz_store *store, uint32_t id, enum bz_order order, struct bz_err *err)
+{
+	sqlite3_stmt *stmt = bz_store_stmt(store, STMT_FOLDER_ORDER, err);
+
+	if (stmt == NULL)
+		return -1;
+	sqlite3_bind_int(stmt, 1, (int)order);
 	sqlite3_bind_int64(stmt, 2, id);
 	return bz_store_run(store, stmt, err);
 }

@@ -11,23 +11,27 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-enum { CACHE_VERSION = 2, BUSY_MS = 5000 };
+enum { CACHE_VERSION = 3, BUSY_MS = 5000 };
 
 static const char cache_schema[] =
 	"CREATE TABLE folder(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE,"
 	" title TEXT NOT NULL, delimiter INT NOT NULL, role INT NOT NULL, selectable INT NOT NULL,"
 	" uidvalidity INT NOT NULL, uidnext INT NOT NULL, total INT NOT NULL, unseen INT NOT NULL,"
-	" note TEXT);"
+	" note TEXT, sorting INT NOT NULL DEFAULT 0);"
 	"CREATE TABLE message(id INTEGER PRIMARY KEY AUTOINCREMENT, folder INT NOT NULL,"
 	" uid INT NOT NULL, pos INT NOT NULL, date INT NOT NULL, zone INT NOT NULL,"
 	" received INT NOT NULL, size INT NOT NULL, flags INT NOT NULL, from_name TEXT NOT NULL,"
 	" from_addr TEXT NOT NULL, rcpt TEXT NOT NULL, subject TEXT NOT NULL,"
-	" message_id TEXT NOT NULL, off INT NOT NULL, len INT NOT NULL, digest BLOB);"
+	" message_id TEXT NOT NULL, off INT NOT NULL, len INT NOT NULL, digest BLOB,"
+	" thread_id INT NOT NULL, refs BLOB);"
 	"CREATE UNIQUE INDEX message_uid ON message(folder, uid);"
-	"CREATE INDEX message_pos ON message(folder, pos);"
+	/* all that an order of the folder is made of */
+	"CREATE INDEX message_order ON message(folder, pos, id, thread_id, refs);"
 	"CREATE INDEX message_unread ON message(folder, pos) WHERE (flags & 1) = 0;"
 	"CREATE TABLE removed(folder INT NOT NULL, uid INT NOT NULL, off INT NOT NULL,"
-	" len INT NOT NULL, PRIMARY KEY(folder, uid)) WITHOUT ROWID;";
+	" len INT NOT NULL, PRIMARY KEY(folder, uid)) WITHOUT ROWID;"
+	"CREATE TABLE thread_key(key BLOB NOT NULL);"
+	"INSERT INTO thread_key VALUES(randomblob(16));";
 
 /* WAL needs shared memory that network file systems do not give. */
 static bool on_network(const char *path)

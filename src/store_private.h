@@ -15,6 +15,7 @@ enum bz_stmt {
 	STMT_FOLDER_RENAME,
 	STMT_NOTE_SET,
 	STMT_NOTE_GET,
+	STMT_FOLDER_ORDER,
 	STMT_PUT,
 	STMT_SET_FLAGS,
 	STMT_REMOVE,
@@ -27,6 +28,9 @@ enum bz_stmt {
 	STMT_BY_ROW,
 	STMT_NEWEST,
 	STMT_IDS,
+	STMT_THREADS,
+	STMT_UNREAD_IDS,
+	STMT_THREAD_KEY,
 	STMT_UIDS,
 	STMT_COUNT,
 	STMT_UNREAD_ABOVE,
@@ -94,6 +98,8 @@ struct bz_store {
 	struct bz_err why_stateless;
 	void (*gone)(void *me, uint32_t folder, uint32_t uid);
 	void *gone_me;
+	uint8_t thread_key[16]; /* while has_thread_key */
+	bool has_thread_key;
 	bool damaged; /* the cache; gone after closing */
 	int lock;     /* mail.lock, while lock_depth > 0 */
 	int lock_depth;
@@ -129,6 +135,10 @@ int bz_store_cache_fail(struct bz_store *store, struct bz_err *err);
 char *bz_store_text(sqlite3_stmt *stmt, int column);
 /* Bind a borrowed string; NULL = "". */
 void bz_store_bind(sqlite3_stmt *stmt, int n, const char *text);
+
+/* store_thread.c: bind the hashes of the row's id and references from parameter n on. */
+int bz_store_bind_thread(struct bz_store *store, sqlite3_stmt *stmt, int n,
+	const struct bz_summary *row, struct bz_err *err);
 
 /* store_state.c: the schema, and the same from versions 1 and 2. */
 extern const char bz_store_state_schema[];

@@ -109,35 +109,6 @@ static bool on_urgent(void *me)
 
 /* --- requests --------------------------------------------------------------------------------- */
 
-static struct bz_listing *make_listing(struct bz_worker *w, const char *name, struct bz_err *err)
-{
-	GArray *ids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
-	struct bz_folder folder;
-	struct bz_listing *listing = NULL;
-	int rc = bz_store_folder_need(w->store, name, &folder, err);
-
-	if (rc == 0 && bz_store_ids(w->store, folder.id, ids, err) == 0)
-		listing = bz_listing_new(folder.id, ids, folder.exists);
-	else
-		g_array_unref(ids);
-	if (rc == 0)
-		bz_folder_clear(&folder);
-	return listing;
-}
-
-static void do_listing(struct bz_worker *w, struct bz_request *r)
-{
-	struct bz_err err = {0};
-	struct bz_listing *listing;
-
-	if (r->limit != NULL) {
-		bz_worker_do_limit(w, r);
-		return;
-	}
-	listing = make_listing(w, r->folder, &err);
-	complete(w, r, listing == NULL ? &err : NULL, listing, NULL);
-}
-
 static void keep_in_view(struct bz_worker *w, const struct bz_request *r)
 {
 	g_free(w->in_view);
@@ -153,7 +124,7 @@ static void do_open(struct bz_worker *w, struct bz_request *r)
 	w->is_opened = true;
 	w->refresh_due = bz_worker_is_remote(w); /* behind a countdown it waits for its end */
 	w->looking = w->ops->look != NULL;
-	do_listing(w, r);
+	bz_worker_do_listing(w, r);
 }
 
 static void do_line_request(struct bz_worker *w, struct bz_request *r, bz_worker_step *f, void *arg)
@@ -367,7 +338,7 @@ static void dispatch(struct bz_worker *w, struct bz_request *r)
 		do_open(w, r);
 		break;
 	case BZ_REQ_LISTING:
-		do_listing(w, r);
+		bz_worker_do_listing(w, r);
 		break;
 	case BZ_REQ_REFRESH:
 		do_refresh(w, r);

@@ -39,6 +39,12 @@ enum bz_request_kind {
 	BZ_REQ_RENDER         /* message + width + flags: result doc (render worker only) */
 };
 
+enum bz_threading {
+	BZ_THREADS_NO,
+	BZ_THREADS_IF_WHOLE, /* where all rows of the folder are known */
+	BZ_THREADS_KEEP      /* they are on screen: also while some rows are still to come */
+};
+
 struct bz_request {
 	enum bz_request_kind kind;
 	uint64_t id;  /* set by submit */
@@ -48,7 +54,11 @@ struct bz_request {
 	 * what is no longer wanted. */
 	char *limit;
 	struct bz_sift *sift; /* the worker's: how far it came */
-	char *title;          /* UTF-8, of a folder to be */
+	/* OPEN, LISTING of all: in threads, or newest first. order: kept for the folder (NONE: as
+	 * it is). */
+	enum bz_threading threads;
+	enum bz_order order;
+	char *title; /* UTF-8, of a folder to be */
 	char *path;
 	bool copy;
 	struct bz_window window;

@@ -110,6 +110,11 @@ bool bz_worker_mail_needs_line(const struct bz_worker *worker, enum bz_request_k
 /* BZ_REQ_MOVE to BZ_REQ_AGREE. */
 void bz_worker_do_mail(struct bz_worker *worker, struct bz_request *request);
 
+/* --- worker_listing.c: the worker's thread alone ---------------------------------------------- */
+
+/* BZ_REQ_LISTING and OPEN: answered, or by limit words begun. */
+void bz_worker_do_listing(struct bz_worker *worker, struct bz_request *request);
+
 /* --- worker_limit.c: the worker's thread alone ------------------------------------------------ */
 
 /* The next piece (<= 50 ms) of a listing by request->limit; answers it or comes again. */

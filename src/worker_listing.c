@@ -1,0 +1,86 @@
+/* Listings of all of a folder: newest first, or in threads once all of it is known. */
+#include "src/worker_private.h"
+
+/* Rows of a file are still being looked for. */
+static bool is_being_scanned(const struct bz_worker *w, uint32_t folder)
+{
+	g_autofree char *note = bz_store_folder_get_note(w->store, folder);
+
+	return note != NULL && g_str_has_prefix(note, "scan:");
+}
+
+/* While something is still to come, those that see threads do not see them fall apart. */
+static bool has_threads(const struct bz_worker *w, const struct bz_request *r,
+	const struct bz_folder *folder, uint32_t known)
+{
+	bool scanned = r->threads != BZ_THREADS_NO && is_being_scanned(w, folder->id);
+
+	if (r->threads == BZ_THREADS_KEEP && folder->exists > 0)
+		return scanned ? known >= folder->exists : known >= folder->exists / 2;
+	return r->threads != BZ_THREADS_NO && !scanned && known >= folder->exists;
+}
+
+static struct bz_listing *make_threads(
+	struct bz_worker *w, uint32_t folder, uint32_t known, struct bz_err *err)
+{
+	struct bz_threads *threads = bz_threads_new(known);
+	GArray *ids, *places;
+
+	if (bz_store_threads(w->store, folder, threads, err) != 0) {
+		bz_threads_free(threads);
+		return NULL;
+	}
+	bz_threads_order(&threads, &ids, &places);
+	return bz_listing_new_threads(folder, ids, places);
+}
+
+static struct bz_listing *make_flat(
+	struct bz_worker *w, const struct bz_folder *folder, struct bz_err *err)
+{
+	GArray *ids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+
+	if (bz_store_ids(w->store, folder->id, ids, err) == 0)
+		return bz_listing_new(folder->id, ids, folder->exists);
+	g_array_unref(ids);
+	return NULL;
+}
+
+static struct bz_listing *make(struct bz_worker *w, const struct bz_request *r,
+	const struct bz_folder *folder, struct bz_err *err)
+{
+	uint32_t known, unseen;
+
+	if (bz_store_count(w->store, folder->id, &known, &unseen, err) != 0)
+		return NULL;
+	return has_threads(w, r, folder, known) ? make_threads(w, folder->id, known, err)
+						: make_flat(w, folder, err);
+}
+
+/* The person's word for this folder; where it cannot be kept it counts all the same. */
+static void keep_order(
+	struct bz_worker *w, const struct bz_request *r, const struct bz_folder *folder)
+{
+	if (r->order == BZ_ORDER_NONE || r->order == folder->order)
+		return;
+	if (bz_store_folder_order(w->store, folder->id, r->order, NULL) == 0)
+		bz_worker_on_folders(w);
+}
+
+void bz_worker_do_listing(struct bz_worker *w, struct bz_request *r)
+{
+	struct bz_event *event;
+	struct bz_folder folder;
+	struct bz_err err = {0};
+
+	if (r->limit != NULL) {
+		bz_worker_do_limit(w, r);
+		return;
+	}
+	event = bz_worker_event(w, BZ_EVENT_DONE);
+	if (bz_store_folder_need(w->store, r->folder, &folder, &err) == 0) {
+		keep_order(w, r, &folder);
+		event->listing = make(w, r, &folder, &err);
+		bz_folder_clear(&folder);
+	}
+	bz_worker_complete(w, r, event->listing == NULL ? &err : NULL, event);
+}
