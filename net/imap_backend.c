@@ -35,6 +35,7 @@ const struct bz_backend_ops bz_imap_backend = {
 	.fetch = imap_fetch,
 	.set_flags = imap_set_flags,
 	.background = imap_background,
+	.quota = imap_quota_usage,
 	.move = imap_move,
 	.expunge = imap_expunge,
 	.create_folder = imap_create_folder,

@@ -185,15 +185,16 @@ static void note_vanished(struct bz_backend *b, const char *set)
 
 void imap_note_untagged(void *backend, const struct imap_resp *r)
 {
-	struct imap_box *box = &((struct bz_backend *)backend)->box;
+	struct bz_backend *b = backend;
+	struct imap_box *box = &b->box;
 
 	if (box->name == NULL)
 		return;
-	imap_live_note(backend, r);
+	imap_live_note(b, r);
 	if (r->kind == IMAP_EXPUNGE) {
 		note_expunge(box, r->number);
-	} else if (r->kind == IMAP_VANISHED_UIDS && !r->earlier) {
-		note_vanished(backend, r->text);
+	} else if (r->kind == IMAP_VANISHED_UIDS && !r->earlier && b->qresync) {
+		note_vanished(b, r->text);
 	} else if (r->kind == IMAP_EXISTS && r->number != box->exists) {
 		box->moved = true;
 		box->exists = r->number;

@@ -142,7 +142,7 @@ static void on_untagged(void *me, const struct imap_resp *r)
 
 	if (r->kind == IMAP_FETCH) {
 		imap_intake_on.untagged(&a->in, r);
-	} else if (r->kind == IMAP_VANISHED_UIDS && r->earlier) {
+	} else if (r->kind == IMAP_VANISHED_UIDS && r->earlier && a->in.b->qresync) {
 		a->odd = a->odd || !imap_ranges_read(r->text, a->ranges);
 	} else if (r->kind == IMAP_ESEARCH) {
 		all = imap_esearch_all(r->text);

@@ -106,6 +106,8 @@ static const struct {
 	{"CONDSTORE", IMAP_CAP_CONDSTORE},
 	{"QRESYNC", IMAP_CAP_CONDSTORE},
 	{"ESEARCH", IMAP_CAP_ESEARCH},
+	{"STATUS=SIZE", IMAP_CAP_STATUS_SIZE},
+	{"IMAP4rev2", IMAP_CAP_STATUS_SIZE},
 };
 
 static void read_caps(struct imap_conn *c, const char *text)

@@ -4,8 +4,8 @@
  * was cancelled and at shutdown; worker.c alone posts it. Requests of the person overtake
  * background work. Lost lines are retried by the worker with back-off 5, 10, 20, 40, 60 s. An
  * account with check_every is refreshed by itself that long after the last time. Where the backend
- * can watch, the folder of the last OPEN is watched while the queue is empty, and the clock looks at
- * the folders' counts alone. After a sleep of the computer a line is dialled anew at once. */
+ * can watch, the folder of the last OPEN is watched while the queue is empty, and the clock looks
+ * at the folders' counts alone. After a sleep of the computer a line is dialled anew at once. */
 #ifndef BZ_WORKER_H
 #define BZ_WORKER_H
 
@@ -28,6 +28,7 @@ enum bz_request_kind {
 	BZ_REQ_FOLDER_CREATE, /* title */
 	BZ_REQ_FOLDER_RENAME, /* folder + title */
 	BZ_REQ_FOLDER_DELETE, /* folder */
+	BZ_REQ_QUOTA,         /* folder (the one open): result usage */
 	BZ_REQ_COMPACT,       /* folder, NULL = all */
 	BZ_REQ_IMPORT,        /* path + title (of the folder) */
 	BZ_REQ_COPIES,        /* result copies */
@@ -98,6 +99,7 @@ struct bz_event {
 	struct bz_doc *doc;
 	GArray *moved;  /* struct bz_moved */
 	GArray *copies; /* struct bz_copy */
+	struct bz_usage *usage;
 	/* LINE */
 	enum bz_line_state line;
 	int64_t since, retry_at; /* CLOCK_REALTIME seconds; 0 = none */
@@ -111,8 +113,8 @@ struct bz_event {
 	char *text;
 };
 void bz_event_free(struct bz_event *event);
-/* Take listing/message/doc/change/moved/copies out of an event by copying the pointer and setting
- * it to NULL. */
+/* Take listing/message/doc/change/moved/copies/usage out of an event by copying the pointer and
+ * setting it to NULL. */
 
 /* The queue from all workers to one reader: pthread mutex and condition, and an eventfd to poll. */
 struct bz_mailbag;
