@@ -16,8 +16,11 @@ static void note_code(struct imap_box *box, const char *code)
 		box->uidvalidity = (uint32_t)n;
 	else if ((n = imap_code_number(code, "UIDNEXT")) > 0 && n <= UINT32_MAX)
 		box->uidnext = (uint32_t)n;
-	else if ((n = imap_modseq(code, "HIGHESTMODSEQ")) > 0)
-		box->modseq = n;
+	else if (g_ascii_strncasecmp(code, "HIGHESTMODSEQ ", 14) == 0 ||
+		 g_ascii_strcasecmp(code, "NOMODSEQ") == 0 ||
+		 g_ascii_strcasecmp(code, "CLOSED") ==
+			 0) /* what came before is of the old folder */
+		box->modseq = imap_modseq(code, "HIGHESTMODSEQ");
 }
 
 static void on_untagged(void *me, const struct imap_resp *r)

@@ -89,7 +89,6 @@ static int finish(
 
 	imap_changes_clear(b);
 	b->live.lost = b->live.lost && !whole;
-	b->live.look = b->live.look && !whole;
 	box->passing = box->moved = false;
 	from_the_top(box);
 	if (imap_put_counts(b, job, true, err) != 0)
