@@ -37,6 +37,7 @@ const struct bz_backend_ops bz_imap_backend = {
 	.set_flags = imap_set_flags,
 	.are_there = imap_are_there,
 	.background = imap_background,
+	.quota = imap_quota_usage,
 	.move = imap_move,
 	.expunge = imap_expunge,
 	.create_folder = imap_create_folder,

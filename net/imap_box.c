@@ -17,8 +17,11 @@ static void note_code(struct imap_box *box, const char *code)
 		box->uidvalidity = (uint32_t)n;
 	else if ((n = imap_code_number(code, "UIDNEXT")) > 0 && n <= UINT32_MAX)
 		box->uidnext = (uint32_t)n;
-	else if ((n = imap_modseq(code, "HIGHESTMODSEQ")) > 0)
-		box->modseq = n;
+	else if (g_ascii_strncasecmp(code, "HIGHESTMODSEQ ", 14) == 0 ||
+		 g_ascii_strcasecmp(code, "NOMODSEQ") == 0 ||
+		 g_ascii_strcasecmp(code, "CLOSED") ==
+			 0) /* what came before is of the old folder */
+		box->modseq = imap_modseq(code, "HIGHESTMODSEQ");
 }
 
 static void on_untagged(void *me, const struct imap_resp *r)
@@ -186,15 +189,16 @@ static void note_vanished(struct bz_backend *b, const char *set)
 
 void imap_note_untagged(void *backend, const struct imap_resp *r)
 {
-	struct imap_box *box = &((struct bz_backend *)backend)->box;
+	struct bz_backend *b = backend;
+	struct imap_box *box = &b->box;
 
 	if (box->name == NULL)
 		return;
-	imap_live_note(backend, r);
+	imap_live_note(b, r);
 	if (r->kind == IMAP_EXPUNGE) {
 		note_expunge(box, r->number);
-	} else if (r->kind == IMAP_VANISHED_UIDS && !r->earlier) {
-		note_vanished(backend, r->text);
+	} else if (r->kind == IMAP_VANISHED_UIDS && !r->earlier && b->qresync) {
+		note_vanished(b, r->text);
 	} else if (r->kind == IMAP_EXISTS && r->number != box->exists) {
 		box->moved = true;
 		box->exists = r->number;

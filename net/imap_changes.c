@@ -89,7 +89,6 @@ static int finish(
 
 	imap_changes_clear(b);
 	b->live.lost = b->live.lost && !whole;
-	b->live.look = b->live.look && !whole;
 	box->passing = box->moved = false;
 	from_the_top(box);
 	if (imap_put_counts(b, job, true, err) != 0)
@@ -140,7 +139,7 @@ static void on_untagged(void *me, const struct imap_resp *r)
 	struct asking *a = me;
 	if (r->kind == IMAP_FETCH) {
 		imap_intake_on.untagged(&a->in, r);
-	} else if (r->kind == IMAP_VANISHED_UIDS && r->earlier) {
+	} else if (r->kind == IMAP_VANISHED_UIDS && r->earlier && a->in.b->qresync) {
 		a->odd = a->odd || !imap_ranges_read(r->text, a->ranges);
 	} else if (r->kind == IMAP_SEARCH) {
 		a->told = true;

@@ -108,6 +108,8 @@ static const struct {
 	{"ESEARCH", IMAP_CAP_ESEARCH},
 	{"LITERAL+", IMAP_CAP_LITERAL_PLUS},
 	{"LITERAL-", IMAP_CAP_LITERAL_PLUS},
+	{"STATUS=SIZE", IMAP_CAP_STATUS_SIZE},
+	{"IMAP4rev2", IMAP_CAP_STATUS_SIZE},
 };
 
 static void read_caps(struct imap_conn *c, const char *text)

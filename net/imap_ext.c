@@ -36,18 +36,24 @@ static const char *take_word(const char *at, const char *end, const char *word)
 		       : NULL;
 }
 
-/* One resource: a name, what is used, the limit. Only that of space, in units of 1,024 bytes,
- * counts. */
+/* One resource: a name, what is used, the limit. Those of space, in units of 1,024 bytes, and of
+ * messages count. */
 static const char *take_resource(const char *at, const char *end, struct imap_quota *quota)
 {
 	const char *storage = take_word(at, end, "STORAGE");
+	const char *messages = take_word(at, end, "MESSAGE");
 	uint64_t used, limit;
 
-	at = storage != NULL ? storage : imap_skip_string(at, end);
+	at = storage != NULL ? storage : messages != NULL ? messages : imap_skip_string(at, end);
 	at = at != NULL ? take_number(skip_blanks(at, end), end, &used) : NULL;
 	at = at != NULL ? take_number(at, end, &limit) : NULL;
-	if (at != NULL && storage != NULL)
-		*quota = (struct imap_quota){used * UNIT, limit * UNIT};
+	if (at != NULL && storage != NULL) {
+		quota->used = used * UNIT;
+		quota->limit = limit * UNIT;
+	} else if (at != NULL && messages != NULL) {
+		quota->messages = used;
+		quota->messages_limit = limit;
+	}
 	return at;
 }
 
@@ -62,6 +68,39 @@ bool imap_quota(const char *at, const char *end, struct imap_quota *quota)
 	while (at != NULL && at < end && *at != ')')
 		at = take_resource(at, end, quota);
 	return at != NULL && at < end;
+}
+
+/* Where it is the last, the blank in front of it goes with it. */
+static const char *size_begins(const char *word, const char *behind)
+{
+	return *behind == ')' && word[-1] == ' ' ? word - 1 : word;
+}
+
+bool imap_status_size(
+	const char *at, const char *end, uint64_t *size, const char **from, const char **to)
+{
+	const char *behind;
+	uint64_t other;
+
+	at = imap_skip_string(at, end); /* the folder's name */
+	at = at != NULL ? skip_blanks(at, end) : NULL;
+	if (at == NULL || at >= end || *at != '(')
+		return false;
+	for (at = skip_blanks(at + 1, end); at < end && *at != ')'; at = behind) {
+		const char *is_size = take_word(at, end, "SIZE");
+		const char *value = is_size != NULL ? is_size : imap_skip_string(at, end);
+
+		behind = value != NULL ? take_number(skip_blanks(value, end), end, &other) : NULL;
+		if (behind == NULL || behind >= end)
+			return false;
+		if (is_size != NULL) {
+			*size = other;
+			*from = size_begins(at, behind);
+			*to = behind;
+			return true;
+		}
+	}
+	return false;
 }
 
 char *imap_vanished(const char *at, const char *end, bool *earlier)

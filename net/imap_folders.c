@@ -85,14 +85,14 @@ static void on_list(struct listing *l, const struct mailimap_mailbox_list *list)
 	g_hash_table_insert(l->by_name, folder->name, folder);
 }
 
-static void on_status(struct listing *l, const struct mailimap_mailbox_data_status *status)
+static void on_status(struct listing *l, const struct imap_resp *r)
 {
-	struct bz_folder *folder = g_hash_table_lookup(l->by_name, name_of(status->st_mailbox));
+	struct bz_folder *folder = g_hash_table_lookup(l->by_name, name_of(r->text));
 
 	if (folder == NULL)
 		return;
-	imap_status(status, MAILIMAP_STATUS_ATT_MESSAGES, &folder->exists);
-	imap_status(status, MAILIMAP_STATUS_ATT_UNSEEN, &folder->unseen);
+	imap_status(r->status, MAILIMAP_STATUS_ATT_MESSAGES, &folder->exists);
+	imap_status(r->status, MAILIMAP_STATUS_ATT_UNSEEN, &folder->unseen);
 }
 
 static void on_quota(struct listing *l, const struct imap_quota *q)
@@ -111,7 +111,7 @@ static void on_untagged(void *me, const struct imap_resp *r)
 	if (r->kind == IMAP_LIST)
 		on_list(l, r->list);
 	else if (r->kind == IMAP_STATUS)
-		on_status(l, r->status);
+		on_status(l, r);
 	else if (r->kind == IMAP_QUOTA)
 		on_quota(l, &r->quota);
 }

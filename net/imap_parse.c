@@ -132,6 +132,7 @@ static void sort_out(struct imap_resp *r, const char *at, const char *end)
 		r->kind = IMAP_STATUS;
 	} else if (strcmp(r->word, "QUOTA") == 0 && imap_quota(at, end, &r->quota)) {
 		r->kind = IMAP_QUOTA;
+		r->text = imap_unquote(at, end);
 	} else if (strcmp(r->word, "ENABLED") == 0) {
 		r->kind = IMAP_ENABLED;
 		r->text = g_strndup(at, strcspn(at, "\r\n"));
@@ -189,6 +190,45 @@ static size_t list_end(const char *s, size_t len)
 	return at != NULL && at < end && *at == ' ' ? (size_t)(at - s) : 0;
 }
 
+char *imap_unquote(const char *at, const char *end)
+{
+	const char *behind = imap_skip_string(at, end);
+	GString *s;
+
+	if (behind == NULL)
+		return g_strdup("");
+	if (at[0] == '{') {
+		at = (const char *)memchr(at, '\n', (size_t)(behind - at)) + 1;
+		return g_strndup(at, (gsize)(behind - at));
+	}
+	if (at[0] != '"')
+		return g_strndup(at, (gsize)(behind - at));
+	s = g_string_new(NULL);
+	for (at++; at < behind - 1; at++) {
+		at += *at == '\\';
+		g_string_append_c(s, *at);
+	}
+	return g_string_free(s, FALSE);
+}
+
+/* libetpan gives up a STATUS that says SIZE, and leaves some names in their quotes. */
+static void take_status(struct imap_parser *p)
+{
+	const char *at = p->text->str, *end = at + p->text->len, *from, *to;
+
+	for (int word = 0; word < 2; word++) {
+		at += strcspn(at, " ");
+		at += strspn(at, " ");
+	}
+	g_free(p->resp.text);
+	p->resp.text = imap_unquote(at, end);
+	p->resp.has_size = imap_status_size(at, end, &p->resp.size, &from, &to);
+	if (!p->resp.has_size)
+		return;
+	memmove(p->text->str + (from - p->text->str), to, (size_t)(end - to));
+	mmap_string_truncate(p->text, p->text->len - (size_t)(to - from));
+}
+
 static void parse_data(struct imap_parser *p, const char *response, size_t len)
 {
 	size_t cut = p->resp.kind == IMAP_LIST ? list_end(response, len) : 0;
@@ -198,6 +238,8 @@ static void parse_data(struct imap_parser *p, const char *response, size_t len)
 	mmap_string_append_len(p->text, response, cut > 0 ? cut : len);
 	if (cut > 0)
 		mmap_string_append(p->text, "\r\n");
+	if (p->resp.kind == IMAP_STATUS)
+		take_status(p);
 	if (mailimap_response_data_parse(NULL, p->text, p->context, &index, &p->data, 0, NULL) ==
 		MAILIMAP_NO_ERROR)
 		point_to_data(&p->resp, p->data);

@@ -24,9 +24,10 @@ enum imap_kind {
 	IMAP_SEARCH         /* SEARCH, and ESEARCH with UIDs */
 };
 
-/* Space in bytes; limit 0 = nothing is said of space. */
+/* Space in bytes; limit 0 = nothing is said of space, or of messages. */
 struct imap_quota {
 	uint64_t used, limit;
+	uint64_t messages, messages_limit;
 };
 
 /* Valid until the next response is parsed. Strings are never NULL, not cleaned. */
@@ -36,9 +37,12 @@ struct imap_resp {
 	char *tag;       /* TAGGED */
 	char *word;      /* STATE, TAGGED: "OK", "NO", "BAD", "BYE", "PREAUTH" */
 	char *code;      /* STATE, TAGGED: what stood in [], or "" */
-	char *text;      /* STATE, TAGGED: for people; CAPABILITY, ENABLED: the words; VANISHED:
-			    the set; SEARCH: the numbers, ESEARCH: their set */
-	bool earlier;    /* VANISHED: before the command that asks */
+	char *text;      /* STATE, TAGGED: for people; CAPABILITY, ENABLED: the words; STATUS: the
+			    folder; QUOTA: the root; VANISHED: the set; SEARCH: the numbers,
+			    ESEARCH: their set */
+	uint64_t size;   /* STATUS: SIZE (RFC 8438) in bytes, where has_size */
+	bool has_size;
+	bool earlier; /* VANISHED: before the command that asks */
 	const struct mailimap_msg_att *fetch;
 	const struct mailimap_mailbox_list *list;
 	const struct mailimap_mailbox_data_status *status;
@@ -51,12 +55,18 @@ void imap_parser_free(struct imap_parser *parser);
 /* response: whole, as the guard gives it. */
 const struct imap_resp *imap_parse(struct imap_parser *parser, const char *response, size_t len);
 
+/* The string or atom at `at`, whole: what it says, the caller's. */
+char *imap_unquote(const char *at, const char *end);
 /* Behind the string or atom at `at`; NULL where it has no end. */
 const char *imap_skip_string(const char *at, const char *end);
 
 /* imap_ext.c, what libetpan does not know. QUOTA (RFC 9208 section 5.1): what stands behind that
  * word; false = it cannot be understood. */
 bool imap_quota(const char *at, const char *end, struct imap_quota *quota);
+/* SIZE (RFC 8438) in what stands behind the word STATUS, and where: from..to may be left out; false
+ * = it says none. */
+bool imap_status_size(
+	const char *at, const char *end, uint64_t *size, const char **from, const char **to);
 /* VANISHED (RFC 7162 section 3.2.10): the set that stands behind that word, unread; the
  * caller's. */
 char *imap_vanished(const char *at, const char *end, bool *earlier);

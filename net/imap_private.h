@@ -152,6 +152,9 @@ int imap_move(struct bz_backend *, const struct bz_job *, const struct bz_msgref
 	const char *target, bool copy, GArray *moved, struct bz_err *);
 int imap_expunge(struct bz_backend *, const struct bz_job *, const struct bz_msgref *, size_t n,
 	struct bz_err *);
+/* imap_quota.c */
+int imap_quota_usage(struct bz_backend *, const struct bz_job *, const char *folder,
+	struct bz_usage *, struct bz_err *);
 int imap_create_folder(
 	struct bz_backend *, const struct bz_job *, const char *title, struct bz_err *);
 int imap_rename_folder(struct bz_backend *, const struct bz_job *, const char *name,

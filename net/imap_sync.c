@@ -178,7 +178,7 @@ static int begin_pass(struct refresh *r)
 	box->passes = 0;
 	if (box->passing)
 		imap_changes_begin_noted(r->call.b);
-	else
+	if (r->call.b->live.uids != NULL) /* the marks were looked at, or will be */
 		r->call.b->live.look = false;
 	box->moved = false;
 	return look_below(r->call.b, box->low_uid, r->call.err);
@@ -255,6 +255,7 @@ static int fetch_range(struct imap_intake *in, const struct bz_job *job, uint32_
 int imap_fetch_unknown(
 	struct bz_backend *b, const struct bz_job *job, const GArray *uids, struct bz_err *err)
 {
+	GArray *beside = g_array_new(FALSE, FALSE, sizeof(uint32_t)); /* marks told by the way */
 	GString *set = g_string_new(NULL);
 	struct imap_intake in;
 	int rc;
@@ -270,8 +271,11 @@ int imap_fetch_unknown(
 	if (rc == 0)
 		rc = imap_intake_wait(&in, job, err);
 	if (rc == 0)
+		rc = imap_put_flags(&in, job, beside, err);
+	if (rc == 0)
 		rc = imap_put_rows(&in, job, BZ_CHANGE_REBUILD, err);
 	imap_intake_clear(&in);
+	g_array_unref(beside);
 	return rc;
 }
 

@@ -96,7 +96,7 @@ static void on_status(void *me, const struct imap_resp *r)
 	struct inbox *inbox = me;
 
 	if (r->kind != IMAP_STATUS || r->status->st_info_list == NULL ||
-		g_ascii_strcasecmp(r->status->st_mailbox, "INBOX") != 0)
+		g_ascii_strcasecmp(r->text, "INBOX") != 0)
 		return;
 	inbox->told = true;
 	imap_status(r->status, MAILIMAP_STATUS_ATT_MESSAGES, &inbox->exists);

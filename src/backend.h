@@ -16,6 +16,7 @@
 #include "src/message.h"
 #include "src/settings.h"
 #include "src/store.h"
+#include "src/usage.h"
 
 #include <gio/gio.h>
 
@@ -192,6 +193,11 @@ struct bz_backend_ops {
 		const char *title, struct bz_err *);
 	int (*delete_folder)(
 		struct bz_backend *, const struct bz_job *, const char *name, struct bz_err *);
+
+	/* What the server's space is taken up by, with the largest messages known of the folder of
+	 * that wire name, into an empty usage. */
+	int (*quota)(struct bz_backend *, const struct bz_job *, const char *folder,
+		struct bz_usage *usage, struct bz_err *);
 
 	/* Local mail alone. One piece each, as look; progress is told.
 	 * compact: give back the space of what was removed in a folder (NULL = all). */

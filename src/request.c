@@ -48,6 +48,7 @@ void bz_event_free(struct bz_event *event)
 		g_array_unref(event->moved);
 	if (event->copies != NULL)
 		g_array_unref(event->copies);
+	bz_usage_free(event->usage);
 	bz_change_free(event->change);
 	g_free(event->cert);
 	g_free(event->text);

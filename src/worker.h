@@ -32,6 +32,7 @@ enum bz_request_kind {
 	BZ_REQ_FOLDER_CREATE, /* title */
 	BZ_REQ_FOLDER_RENAME, /* folder + title */
 	BZ_REQ_FOLDER_DELETE, /* folder */
+	BZ_REQ_QUOTA,         /* folder (the one open): result usage */
 	BZ_REQ_COMPACT,       /* folder, NULL = all */
 	BZ_REQ_IMPORT,        /* path + title (of the folder) */
 	BZ_REQ_COPIES,        /* result copies */
@@ -120,6 +121,7 @@ struct bz_event {
 	bool is_cut;      /* SEARCH: more fit; the listing holds the newest */
 	bool is_plain;    /* SEARCH: the server compares ASCII alone; accents were left out */
 	int64_t took;     /* SEARCH: us */
+	struct bz_usage *usage;
 	/* LINE */
 	enum bz_line_state line;
 	int64_t since, retry_at; /* CLOCK_REALTIME seconds; 0 = none */
@@ -133,8 +135,8 @@ struct bz_event {
 	char *text;
 };
 void bz_event_free(struct bz_event *event);
-/* Take listing/message/doc/change/moved/copies out of an event by copying the pointer and setting
- * it to NULL. */
+/* Take listing/message/doc/change/moved/copies/usage out of an event by copying the pointer and
+ * setting it to NULL. */
 
 /* The queue from all workers to one reader: pthread mutex and condition, and an eventfd to poll. */
 struct bz_mailbag;

@@ -31,6 +31,8 @@ bool bz_worker_mail_is_supported(const struct bz_worker *w, enum bz_request_kind
 		return ops->rename_folder != NULL;
 	case BZ_REQ_FOLDER_DELETE:
 		return ops->delete_folder != NULL;
+	case BZ_REQ_QUOTA:
+		return ops->quota != NULL;
 	case BZ_REQ_COMPACT:
 		return ops->compact != NULL;
 	case BZ_REQ_IMPORT:
@@ -46,8 +48,7 @@ bool bz_worker_mail_is_supported(const struct bz_worker *w, enum bz_request_kind
 
 bool bz_worker_mail_needs_line(const struct bz_worker *w, enum bz_request_kind kind)
 {
-	return (w->ops->caps & BZ_CAP_LIVE) != 0 && kind >= BZ_REQ_MOVE &&
-	       kind <= BZ_REQ_FOLDER_DELETE;
+	return (w->ops->caps & BZ_CAP_LIVE) != 0 && kind >= BZ_REQ_MOVE && kind <= BZ_REQ_QUOTA;
 }
 
 /* Those that are in the folder now. */
@@ -118,6 +119,8 @@ static int step(struct bz_worker *w, const struct bz_job *job, void *arg, struct
 		return ops->rename_folder(b, job, r->folder, r->title, err);
 	case BZ_REQ_FOLDER_DELETE:
 		return ops->delete_folder(b, job, r->folder, err);
+	case BZ_REQ_QUOTA:
+		return ops->quota(b, job, r->folder, o->event->usage, err);
 	case BZ_REQ_COMPACT:
 		return ops->compact(b, job, r->folder, &o->more, err);
 	case BZ_REQ_IMPORT:
@@ -199,6 +202,8 @@ void bz_worker_do_mail(struct bz_worker *w, struct bz_request *r)
 		o.event->moved = g_array_new(FALSE, TRUE, sizeof(struct bz_moved));
 	if (r->kind == BZ_REQ_COPIES)
 		o.event->copies = bz_copies_new();
+	if (r->kind == BZ_REQ_QUOTA)
+		o.event->usage = bz_usage_new();
 	if (bz_worker_mail_needs_line(w, r->kind)) {
 		rc = do_on_line(w, &o, &err);
 	} else {

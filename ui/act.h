@@ -47,5 +47,6 @@ void ui_chore_compact(struct ui_app *app);
 /* typed: a path, then perhaps a folder; NULL = nothing. */
 void ui_chore_import(struct ui_app *app, const char *typed);
 void ui_chore_copies(struct ui_app *app);
+void ui_chore_quota(struct ui_app *app);
 
 #endif

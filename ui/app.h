@@ -326,6 +326,7 @@ typedef void ui_picked(
 struct ui_view *ui_picker_new(
 	struct ui_app *app, const char *label, struct ui_account *only, ui_picked *picked);
 struct ui_view *ui_copies_new(struct ui_app *app);
+struct ui_view *ui_quota_new(struct ui_app *app);
 struct ui_view *ui_leaving_new(struct ui_account *account);
 /* text is a question without its "y/n"; answer gets data, which is freed after it. Esc and Enter:
  * no. */

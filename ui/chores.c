@@ -145,3 +145,11 @@ void ui_chore_copies(struct ui_app *app)
 	if (may_work(app))
 		ui_push(app, ui_copies_new(app));
 }
+
+void ui_chore_quota(struct ui_app *app)
+{
+	if ((ui_app_where(app, app->focus).caps & BZ_CAP_LIVE) != 0)
+		ui_push(app, ui_quota_new(app));
+	else
+		ui_say(app, _("That is for accounts whose folders are the server's (IMAP)."));
+}

@@ -18,9 +18,10 @@ enum ui_context {
 	UI_IN_PROMPT = 1 << 8,
 	UI_IN_QUESTION = 1 << 9,
 	UI_IN_COPIES = 1 << 10,
+	UI_IN_QUOTA = 1 << 11,
 	UI_IN_MAIN = UI_IN_SIDEBAR | UI_IN_INDEX | UI_IN_READER,
 	UI_IN_LISTS = UI_IN_SIDEBAR | UI_IN_INDEX | UI_IN_PICKER | UI_IN_HELP | UI_IN_JOURNAL |
-		      UI_IN_TRUST | UI_IN_COPIES,
+		      UI_IN_TRUST | UI_IN_COPIES | UI_IN_QUOTA,
 	UI_IN_TEXT = UI_IN_PICKER | UI_IN_HELP | UI_IN_PASSWORD | UI_IN_PROMPT,
 	UI_IN_ALL = 0xffff,
 	UI_NOT_IN_FILE = 1 << 16, /* needs an account: no hint, no help in `buzon FILE` */
@@ -102,7 +103,8 @@ enum ui_command {
 	UI_EMPTY_TRASH,
 	UI_COMPACT,
 	UI_IMPORT,
-	UI_COPIES
+	UI_COPIES,
+	UI_QUOTA
 };
 
 /* What follows a command's name in the prompt. */

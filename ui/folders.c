@@ -300,6 +300,9 @@ bool ui_folders_command(struct ui_app *app, enum ui_command command, const char 
 	case UI_COPIES:
 		ui_chore_copies(app);
 		return true;
+	case UI_QUOTA:
+		ui_chore_quota(app);
+		return true;
 	default:
 		return false;
 	}

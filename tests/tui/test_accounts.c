@@ -170,6 +170,55 @@ static struct server *small_server(unsigned kib)
 	return server_start_with(folders, "good", config);
 }
 
+static void what_takes_up_the_space_is_shown(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t;
+
+	f->s = small_server(10240);
+	home(f, IMAP, true, "secret");
+	t = start(f, 40, 100);
+	term_wait(t, "Casa online");
+	term_type(t, ":quota\r");
+	term_wait(t, " Casa: space on the server");
+	term_wait(t, "User quota: 0% of 10.5");
+	term_wait(t, "Largest folders");
+	term_wait(t, "60  Inbox");
+	term_wait(t, "Largest messages in Inbox");
+	term_wait(t, "Enter go there");
+	term_type(t, "G\r"); /* the smallest of the largest 20 */
+	term_wait(t, "of 60");
+	assert_true(term_find(t, "Largest") < 0);
+	term_wait(t, "Body of letter 41.");
+	term_type(t, ":quota\r");
+	term_wait(t, "Largest folders");
+	term_type(t, "jjj\r");
+	term_wait(t, "Body of letter");
+	term_resize(t, 24, 40);
+	term_type(t, ":quota\r");
+	term_wait(t, "Largest messages");
+	term_type(t, "q");
+	leave(t);
+}
+
+static void without_sizes_from_the_server_rows_are_counted(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t;
+
+	f->s = server_start_with(folders, "good", "imap_capability = IMAP4rev1 IDLE\n");
+	home(f, IMAP, true, "secret");
+	t = start(f, 24, 100);
+	term_wait(t, "Casa online");
+	term_type(t, ":quota\r");
+	term_wait(t, "The server tells no limit of the mailbox.");
+	term_wait(t, "Largest folders (by the messages listed here)");
+	term_wait(t, "60  Inbox");
+	term_type(t, "q");
+	term_wait(t, "of 60");
+	leave(t);
+}
+
 static void the_space_left_is_watched(void **state)
 {
 	struct fixture *f = *state;
@@ -730,6 +779,9 @@ int main(void)
 			both_accounts_are_read_in_one_screen, setup, teardown),
 		cmocka_unit_test_setup_teardown(marks_are_the_servers, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_space_left_is_watched, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_takes_up_the_space_is_shown, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			without_sizes_from_the_server_rows_are_counted, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_list_is_there_before_the_line, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			an_unknown_certificate_is_asked_about, setup, teardown),

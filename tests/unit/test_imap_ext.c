@@ -60,6 +60,68 @@ static void garbage_is_no_quota(void **state)
 		assert_false(parse(bad[i], &q));
 }
 
+static void messages_have_a_limit_too(void **state)
+{
+	struct imap_quota q;
+
+	(void)state;
+	assert_true(parse("* QUOTA \"\" (MESSAGE 3 100 STORAGE 10 512)\r\n", &q));
+	assert_int_equal(q.messages, 3);
+	assert_int_equal(q.messages_limit, 100);
+	assert_int_equal(q.used, 10 << 10);
+}
+
+/* "size messages", "none". */
+static void check_status(const char *response, const char *expected)
+{
+	struct imap_parser *p = imap_parser_new();
+	const struct imap_resp *r = imap_parse(p, response, strlen(response));
+	g_autofree char *said = g_strdup("none");
+	uint32_t messages = 0;
+
+	if (r->kind == IMAP_STATUS) {
+		imap_status(r->status, MAILIMAP_STATUS_ATT_MESSAGES, &messages);
+		g_free(said);
+		said = g_strdup_printf(
+			"%s %d %" G_GUINT64_FORMAT " %u", r->text, r->has_size, r->size, messages);
+	}
+	imap_parser_free(p);
+	assert_string_equal(said, expected);
+}
+
+static void sizes_of_folders_are_read_wherever_they_stand(void **state)
+{
+	(void)state;
+	check_status("* STATUS a (MESSAGES 3 SIZE 5000000000)\r\n", "a 1 5000000000 3");
+	check_status("* STATUS \"SIZE 7\" (SIZE 5 MESSAGES 3)\r\n", "SIZE 7 1 5 3");
+	check_status("* STATUS {3}\r\n( ) (MESSAGES 3 SIZE 5 UNSEEN 2)\r\n", "( ) 1 5 3");
+	check_status("* STATUS a (MESSAGES 3)\r\n", "a 0 0 3");
+	check_status("* STATUS \"a b\" (MESSAGES 3)\r\n", "a b 0 0 3");
+	check_status("* STATUS a (MESSAGES 3 SIZE)\r\n", "none");
+	check_status("* STATUS a (MESSAGES 3 SIZE 99999999999999999999)\r\n", "none");
+	check_status("* STATUS a (MESSAGES 3 SIZE -1)\r\n", "none");
+	check_status("* STATUS a (SIZE\r\n", "none");
+	check_status("* STATUS\r\n", "none");
+}
+
+static void check_word(const char *at, const char *expected)
+{
+	g_autofree char *said = imap_unquote(at, at + strlen(at));
+
+	assert_string_equal(said, expected);
+}
+
+static void names_are_taken_out_of_their_quotes(void **state)
+{
+	(void)state;
+	check_word("atom (1)", "atom");
+	check_word("\"a \\\"b\\\\ c\" x", "a \"b\\ c");
+	check_word("{3}\r\na b c", "a b");
+	check_word("\"\"", "");
+	check_word("\"open", "");
+	check_word("{99}\r\nshort", "");
+}
+
 /* The set, "(earlier) set", or "none". */
 static char *vanished(const char *response)
 {
@@ -135,6 +197,9 @@ int main(void)
 		cmocka_unit_test(vanished_is_told_apart_from_vanished_earlier),
 		cmocka_unit_test(esearch_tells_a_set_of_uids),
 		cmocka_unit_test(modseqs_have_63_bits),
+		cmocka_unit_test(messages_have_a_limit_too),
+		cmocka_unit_test(sizes_of_folders_are_read_wherever_they_stand),
+		cmocka_unit_test(names_are_taken_out_of_their_quotes),
 		cmocka_unit_test(space_is_read_whatever_the_root_is_called),
 		cmocka_unit_test(garbage_is_no_quota),
 	};
