@@ -111,6 +111,8 @@ int imap_go(struct bz_backend *b, const struct bz_job *job, const struct imap_re
 void imap_disconnect(struct bz_backend *b);
 /* imap_search.c: the line is gone, and with it what was asked. */
 void imap_search_forget(struct bz_backend *b);
+/* Was one given up that the server has not answered yet? */
+bool imap_search_is_open(const struct bz_backend *b);
 
 /* imap_box.c: select name (EXAMINE, or SELECT to write) if it is not, and nothing else. */
 int imap_select(struct bz_backend *b, const struct bz_job *job, const char *name, bool write,

@@ -53,6 +53,11 @@ void imap_search_forget(struct bz_backend *b)
 	b->finding = NULL;
 }
 
+bool imap_search_is_open(const struct bz_backend *b)
+{
+	return b->finding != NULL && !b->finding->answered;
+}
+
 static struct imap_finding *renew(struct search *x)
 {
 	struct bz_backend *b = x->call.b;
@@ -121,7 +126,7 @@ static int await(struct search *x)
 	struct bz_backend *b = x->call.b;
 	struct bz_err err = {0};
 
-	if (b->finding == NULL || b->finding->answered || run(b, x->call.job, &err) == 0)
+	if (!imap_search_is_open(b) || run(b, x->call.job, &err) == 0)
 		return 0;
 	if (err.code == BZ_CODE_HURRY && !g_cancellable_is_cancelled(x->call.job->cancel))
 		return 1;

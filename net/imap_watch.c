@@ -37,7 +37,8 @@ static bool always(void *me)
 
 static bool can_idle(const struct bz_backend *b)
 {
-	return (imap_caps(b->conn) & IMAP_CAP_IDLE) != 0 && !b->live.no_idle;
+	return (imap_caps(b->conn) & IMAP_CAP_IDLE) != 0 && !b->live.no_idle &&
+	       !imap_search_is_open(b);
 }
 
 /* One that ends before our DONE is not asked for again: no turning in circles. */

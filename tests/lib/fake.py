@@ -1,6 +1,7 @@
 """A scripted server on loopback, and buzon run against it. Every byte that buzon sends is kept.
 
     fake.py idle MANNER        an IMAP server with 3 messages; at the first IDLE it acts as IDLERS says
+    fake.py search N           an IMAP server with N messages that lists the newest alone, and finds 3 and 5
     fake.py imap|pop N AFTER   a server with N messages that prints its port, gives AFTER answers to
                                FETCH or RETR and then stops itself (SIGSTOP), once; ends with stdin
 """
@@ -335,6 +336,19 @@ def idle(manner):
     return imap(greeting="* OK [CAPABILITY IMAP4rev1 IDLE] ready\r\n", answer=answer)
 
 
+def search(n):
+    def answer(line, tag, words):
+        if words[1:3] == ["UID", "SEARCH"]:
+            line.send(f"* SEARCH 3 5\r\n{tag} OK found\r\n")
+        elif words[1:2] == ["FETCH"] and words[2].startswith("1:"):
+            line.send(f"{tag} NO not now\r\n")
+        else:
+            return False
+        return True
+
+    return imap(n=n, answer=answer)
+
+
 def main(protocol, n, after):
     answers = 0
 
@@ -359,5 +373,7 @@ def serve(script):
 if __name__ == "__main__":
     if sys.argv[1] == "idle":
         serve(idle(sys.argv[2]))
+    elif sys.argv[1] == "search":
+        serve(search(int(sys.argv[2])))
     else:
         main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

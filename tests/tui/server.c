@@ -160,6 +160,13 @@ void idler_start(struct stopper *s, const char *manner)
 	start_fake(s, "idle", manner, NULL);
 }
 
+void searcher_start(struct stopper *s, int messages)
+{
+	g_autofree char *n = g_strdup_printf("%d", messages);
+
+	start_fake(s, "search", n, NULL);
+}
+
 void stopper_resume(const struct stopper *s)
 {
 	assert_int_equal(kill(s->pid, SIGCONT), 0);

@@ -42,6 +42,8 @@ struct stopper {
 void stopper_start(struct stopper *s, const char *protocol, int messages, int after);
 /* One that says OK to IDLE and then does as `manner` says, the first time; see fake.py. */
 void idler_start(struct stopper *s, const char *manner);
+/* One that lists the newest messages alone, and finds letters 3 and 5 whatever is searched for. */
+void searcher_start(struct stopper *s, int messages);
 /* It goes on, and does not stop again. */
 void stopper_resume(const struct stopper *s);
 void stopper_end(struct stopper *s);
