@@ -116,9 +116,10 @@ static void a_mark_outlives_the_program(void **state)
 	term_wait(t, "2 changes wait for the line");
 	term_wait(t, "!    2020");
 	server_tell(f->s, "resume");
-	term_type(t, "$");
 	term_wait(t, "Casa online");
+	term_type(t, "E");
 	term_wait(t, "2 changes made without the line are on the server now.");
+	term_type(t, "q");
 	assert_int_equal(term_find(t, "wait for the line"), -1);
 	assert_true(term_find(t, "!    2020") >= 0);
 	assert_found(f, "INBOX", "FLAGGED", "* SEARCH 59 60");
