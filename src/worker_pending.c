@@ -88,6 +88,7 @@ static bool is_down(struct bz_worker *w)
 /* A move is left alone once it runs: half of it could be done. */
 bool bz_worker_change_is_urgent(struct bz_worker *w)
 {
+	bool moves = w->current != NULL && w->current->kind == BZ_REQ_MOVE;
 	bool waits =
 		w->current != NULL && w->current->kind == BZ_REQ_FLAGS && can_wait(w, w->current);
 	int64_t now = g_get_monotonic_time();
@@ -98,7 +99,7 @@ bool bz_worker_change_is_urgent(struct bz_worker *w)
 		w->change_since = 0;
 	else if (w->change_since == 0)
 		w->change_since = now;
-	return waits && now - w->change_since > PATIENCE_US;
+	return waits && !moves && now - w->change_since > PATIENCE_US;
 }
 
 bool bz_worker_is_to_wait(struct bz_worker *w, const struct bz_request *r)
@@ -166,6 +167,15 @@ static int take_back(struct bz_worker *w, struct bz_request *r, GArray *moved, s
 	return rc;
 }
 
+static void on_moved(void *me, GArray *moved)
+{
+	struct bz_worker *w = me;
+	struct bz_event *event = bz_worker_event(w, BZ_EVENT_MOVED);
+
+	event->moved = moved;
+	bz_mailbag_post(w->bag, event);
+}
+
 void bz_worker_do_pending(struct bz_worker *w, struct bz_request *r)
 {
 	struct bz_event *event = bz_worker_event(w, BZ_EVENT_DONE);
@@ -180,6 +190,7 @@ void bz_worker_do_pending(struct bz_worker *w, struct bz_request *r)
 		if (is_down(w)) {
 			rc = keep(w, r, event->moved, &err);
 		} else {
+			on_moved(w, g_array_ref(event->moved));
 			bz_event_free(event);
 			bz_worker_do_mail(w, r); /* these have been moved since */
 			return;
@@ -189,15 +200,6 @@ void bz_worker_do_pending(struct bz_worker *w, struct bz_request *r)
 }
 
 /* --- on the line ------------------------------------------------------------------------------ */
-
-static void on_moved(void *me, GArray *moved)
-{
-	struct bz_worker *w = me;
-	struct bz_event *event = bz_worker_event(w, BZ_EVENT_MOVED);
-
-	event->moved = moved;
-	bz_mailbag_post(w->bag, event);
-}
 
 int bz_worker_replay(struct bz_worker *w, const struct bz_job *job, struct bz_err *err)
 {
