@@ -111,22 +111,12 @@ static bool may_make(const struct imap_moving *m, const struct imap_result *resu
 	       (m->to.role == BZ_ROLE_TRASH || m->to.role == BZ_ROLE_ARCHIVE);
 }
 
-/* What was kept is looked for by the target's numbers, should this run end now. */
-static int note_begin(const struct imap_moving *m)
-{
-	const struct bz_filing *filing = m->call.job->filing;
-
-	return filing == NULL
-		       ? 0
-		       : filing->begin(filing->me, m->to.uidvalidity, m->uidnext, m->call.err);
-}
-
 static int carry(struct imap_moving *m)
 {
 	struct copying c;
 
 	m->by_move = !m->copy && (imap_caps(m->call.b->conn) & IMAP_CAP_MOVE) != 0;
-	if (note_begin(m) != 0)
+	if (imap_filing_begin(m) != 0)
 		return -1;
 	if (send_copy(m, &c) != 0)
 		return imap_look_after_cut(m);
@@ -135,7 +125,7 @@ static int carry(struct imap_moving *m)
 			return -1;
 		m->uidnext = 1;
 		m->to.uidvalidity = 0;
-		if (note_begin(m) != 0)
+		if (imap_filing_begin(m) != 0)
 			return -1;
 		if (send_copy(m, &c) != 0)
 			return imap_look_after_cut(m);
@@ -291,19 +281,6 @@ static size_t count(const struct imap_moving *m, enum imap_fate fate)
 	return n;
 }
 
-/* Who keeps them learns of each what became of it. */
-static void tell_fates(const struct imap_moving *m)
-{
-	for (size_t i = 0; i < m->n; i++) {
-		enum imap_fate fate = m->riders[i].fate;
-
-		if (fate == IMAP_VANISHED)
-			m->call.job->filing->fates[i] = BZ_FATE_GONE;
-		else if (fate == IMAP_ARRIVED && m->left)
-			m->call.job->filing->fates[i] = BZ_FATE_ARRIVED;
-	}
-}
-
 static int conclude(const struct imap_moving *m)
 {
 	size_t waits = count(m, IMAP_WAITS);
@@ -323,17 +300,6 @@ static int conclude(const struct imap_moving *m)
 	return 0;
 }
 
-/* Of one that was kept the list has no row: what it was known by. */
-static void take_row(struct bz_summary *row, const struct bz_summary *kept)
-{
-	*row = (struct bz_summary){.row = 1,
-		.date = kept->date,
-		.size = kept->size,
-		.flags = kept->flags,
-		.subject = g_strdup(kept->subject),
-		.message_id = g_strdup(kept->message_id)};
-}
-
 static int board(struct imap_moving *m)
 {
 	const struct bz_filing *filing = m->call.job->filing;
@@ -345,8 +311,7 @@ static int board(struct imap_moving *m)
 		bz_summary_clear(&r->row);
 		r->fate = IMAP_WAITS;
 		if (filing != NULL) {
-			take_row(&r->row, filing->rows[i]);
-			r->row.uid = m->uids[i];
+			imap_filing_board(r, filing->rows[i]);
 			continue;
 		}
 		known = bz_store_by_uid(
@@ -393,7 +358,7 @@ static int move_some(struct imap_moving *m)
 	if (settle(m) != 0)
 		return -1;
 	if (m->call.job->filing != NULL)
-		tell_fates(m);
+		imap_filing_tell(m);
 	if (failed.kind == BZ_ERR_NONE)
 		return conclude(m);
 	*m->call.err = failed;

@@ -46,6 +46,14 @@ int imap_drop_rows(
 	struct imap_call *call, uint32_t folder_id, const uint32_t *uids, size_t n, bool marked);
 void imap_say_marked(const struct imap_call *call);
 
+/* imap_filing.c, of one that was kept. The list has no row of it: what it was known by. */
+void imap_filing_board(struct imap_rider *rider, const struct bz_summary *kept);
+/* Just before the command goes: it is looked for by the target's numbers, should this run end now.
+ * 0 where there is no filing. */
+int imap_filing_begin(const struct imap_moving *m);
+/* Who keeps them learns of each what became of it. */
+void imap_filing_tell(const struct imap_moving *m);
+
 /* imap_places.c: where the messages are now, by what arrived in the target since. places are filled
  * as far as they are found; *any: did something arrive there at all? Selects the target. */
 int imap_find_places(struct imap_moving *m, bool *any);

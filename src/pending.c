@@ -254,8 +254,10 @@ static int enter(struct asking *a, struct bz_pending *p)
 static int ask(struct asking *a, const struct bz_msgref *ref)
 {
 	struct bz_pending p = {.kind = a->kind, .uidvalidity = ref->uidvalidity, .uid = ref->uid};
-	int rc = bz_store_by_uid(a->store, ref->folder, ref->uid, &p.row, a->err);
+	int rc = 1;
 
+	if (ref->folder == a->folder.id && ref->uidvalidity == a->folder.uidvalidity)
+		rc = bz_store_by_uid(a->store, ref->folder, ref->uid, &p.row, a->err);
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;
 	p.folder = g_strdup(a->folder.name);

@@ -12,6 +12,7 @@ struct replay {
 	const struct bz_replay *to;
 	GPtrArray *all; /* struct bz_pending *, as read; NULL = over */
 	uint32_t done, gone;
+	bool is_listed; /* the folders were, in this run */
 	struct bz_err *err;
 };
 
@@ -258,6 +259,21 @@ static int carry(struct group *g, GArray *moved)
 	return to->ops->move(to->backend, &job, g->refs, g->n, p->target, false, moved, g->r->err);
 }
 
+/* A cache.db that was made anew knows no folders yet. */
+static int know_target(struct group *g)
+{
+	const struct bz_replay *to = g->r->to;
+	struct bz_folder folder;
+	int known = bz_store_folder_by_name(to->store, g->pendings[0]->target, &folder, g->r->err);
+
+	if (known == 0)
+		bz_folder_clear(&folder);
+	if (known != 1 || g->r->is_listed || to->ops->list_folders == NULL)
+		return known < 0 ? -1 : 0;
+	g->r->is_listed = true;
+	return to->ops->list_folders(to->backend, to->job, g->r->err);
+}
+
 static int make_move(struct group *g)
 {
 	GArray *moved = g_array_new(FALSE, FALSE, sizeof(struct bz_moved));
@@ -308,6 +324,8 @@ static int make_group(struct group *g)
 		return -1;
 	if (g->n == 0)
 		return 0;
+	if (kind == BZ_PENDING_MOVE && know_target(g) != 0)
+		return -1;
 	return kind == BZ_PENDING_MOVE ? make_move(g) : make_flags(g);
 }
 

@@ -103,6 +103,7 @@ static bool on_urgent(void *me)
 	urgent = w->quit;
 	for (const GList *l = w->queue.head; l != NULL && !urgent; l = l->next)
 		urgent = is_urgent(w, l->data);
+	urgent = bz_worker_change_is_urgent(w) || urgent;
 	pthread_mutex_unlock(&w->lock);
 	return urgent;
 }
@@ -562,7 +563,9 @@ static void *run(void *me)
 		if (quit) {
 			answer_all(w, r);
 		} else if (r != NULL) {
+			w->current = r;
 			handle(w, r);
+			w->current = NULL;
 			begin_quiet(w);
 		} else {
 			do_background(w);

@@ -91,6 +91,7 @@ static void line_works(struct bz_worker *w)
 		return;
 	w->failures = 0;
 	w->retry_at = 0;
+	w->hurried = false;
 	bz_worker_tell_line(w, BZ_LINE_ONLINE, NULL, NULL, 0);
 }
 
@@ -114,6 +115,7 @@ static void line_failed(struct bz_worker *w, const struct bz_err *err, const str
 		w->retry_at = 0;
 		if (err->code == BZ_CODE_HURRY) { /* given up for what the person asked; dialled
 						     again after */
+			w->hurried = true;
 			w->refresh_due = true;
 			bz_worker_tell_line(w, BZ_LINE_NONE, NULL, NULL, 0);
 			break;

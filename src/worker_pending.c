@@ -4,6 +4,8 @@
 #include "src/replay.h"
 #include "src/worker_private.h"
 
+#define PATIENCE_US (2 * G_USEC_PER_SEC) /* with a silent line, before a change is kept */
+
 static bool is_live(const struct bz_worker *w)
 {
 	return (w->ops->caps & BZ_CAP_LIVE) != 0 && bz_store_has_state(w->store);
@@ -79,8 +81,25 @@ static bool is_down(struct bz_worker *w)
 	case BZ_LINE_OFFLINE:
 		return w->retry_at > g_get_monotonic_time() || quits(w);
 	default:
-		return quits(w);
+		return (w->hurried && w->line != BZ_LINE_ONLINE) || quits(w);
 	}
+}
+
+/* A move is left alone once it runs: half of it could be done. */
+bool bz_worker_change_is_urgent(struct bz_worker *w)
+{
+	bool moves = w->current != NULL && w->current->kind == BZ_REQ_MOVE;
+	bool waits =
+		w->current != NULL && w->current->kind == BZ_REQ_FLAGS && can_wait(w, w->current);
+	int64_t now = g_get_monotonic_time();
+
+	for (const GList *l = w->queue.head; l != NULL && !waits; l = l->next)
+		waits = can_wait(w, l->data);
+	if (!waits)
+		w->change_since = 0;
+	else if (w->change_since == 0)
+		w->change_since = now;
+	return waits && !moves && now - w->change_since > PATIENCE_US;
 }
 
 bool bz_worker_is_to_wait(struct bz_worker *w, const struct bz_request *r)
@@ -148,6 +167,15 @@ static int take_back(struct bz_worker *w, struct bz_request *r, GArray *moved, s
 	return rc;
 }
 
+static void on_moved(void *me, GArray *moved)
+{
+	struct bz_worker *w = me;
+	struct bz_event *event = bz_worker_event(w, BZ_EVENT_MOVED);
+
+	event->moved = moved;
+	bz_mailbag_post(w->bag, event);
+}
+
 void bz_worker_do_pending(struct bz_worker *w, struct bz_request *r)
 {
 	struct bz_event *event = bz_worker_event(w, BZ_EVENT_DONE);
@@ -162,6 +190,7 @@ void bz_worker_do_pending(struct bz_worker *w, struct bz_request *r)
 		if (is_down(w)) {
 			rc = keep(w, r, event->moved, &err);
 		} else {
+			on_moved(w, g_array_ref(event->moved));
 			bz_event_free(event);
 			bz_worker_do_mail(w, r); /* these have been moved since */
 			return;
@@ -171,15 +200,6 @@ void bz_worker_do_pending(struct bz_worker *w, struct bz_request *r)
 }
 
 /* --- on the line ------------------------------------------------------------------------------ */
-
-static void on_moved(void *me, GArray *moved)
-{
-	struct bz_worker *w = me;
-	struct bz_event *event = bz_worker_event(w, BZ_EVENT_MOVED);
-
-	event->moved = moved;
-	bz_mailbag_post(w->bag, event);
-}
 
 int bz_worker_replay(struct bz_worker *w, const struct bz_job *job, struct bz_err *err)
 {

@@ -48,15 +48,18 @@ struct bz_worker {
 	int64_t refreshed_at; /* monotonic us */
 	double asleep;        /* seconds that the computer has slept since it started */
 	enum bz_line_state line;
-	int64_t retry_at;    /* monotonic us, 0 = none */
-	int64_t check_at;    /* monotonic us: to look for new mail unasked; 0 = never */
-	int64_t tidy_at;     /* monotonic us: nobody asked for anything until then; 0 = done */
-	int failures;        /* in a row, for the back-off */
-	char *password;      /* secret; the one to use */
-	bool command_used;   /* password-command ran and was not refused since */
-	uint32_t pending;    /* changes that wait for the line */
-	bool halfway;        /* the job that failed may have moved messages */
-	struct bz_cert once; /* accepted for this run */
+	int64_t retry_at;  /* monotonic us, 0 = none */
+	int64_t check_at;  /* monotonic us: to look for new mail unasked; 0 = never */
+	int64_t tidy_at;   /* monotonic us: nobody asked for anything until then; 0 = done */
+	int failures;      /* in a row, for the back-off */
+	char *password;    /* secret; the one to use */
+	bool command_used; /* password-command ran and was not refused since */
+	uint32_t pending;  /* changes that wait for the line */
+	bool halfway;      /* the job that failed may have moved messages */
+	bool hurried;      /* the line was given up as too slow, and did not work since */
+	const struct bz_request *current; /* handled now; NULL = none */
+	int64_t change_since; /* monotonic us: a change that could be kept waits; 0 = none */
+	struct bz_cert once;  /* accepted for this run */
 	bool has_once;
 	struct bz_found *found; /* the last SEARCH, for listings by its words */
 };
@@ -142,6 +145,8 @@ bool bz_worker_is_to_wait(struct bz_worker *worker, const struct bz_request *req
  * bz_moved appended, NULL where none are wanted. */
 int bz_worker_wait_instead(struct bz_worker *worker, const struct bz_request *request,
 	GArray *moved, int rc, struct bz_err *err);
+/* Under lock: has a change that could be kept been waiting for the line for too long? */
+bool bz_worker_change_is_urgent(struct bz_worker *worker);
 /* Answer it by letting it wait (or by taking back what waits); taken. */
 void bz_worker_do_pending(struct bz_worker *worker, struct bz_request *request);
 /* On the line: make what waits. */

@@ -12,34 +12,13 @@ import threading
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 sys.dont_write_bytecode = True
-from imap_actions import (DRIVE, EXTENSIONS, FLAGGED, LIMIT, MAIL, OK, Desk, counted, ids, letter,  # noqa: E402
-                          pairs)
+from imap_actions import DRIVE, EXTENSIONS, FLAGGED, LIMIT, OK, Desk, ids, letter  # noqa: E402
+from waiting_errand import TWO, Errand, flagged, known, notes, rows  # noqa: E402
 from dovecot import Dovecot, Missing  # noqa: E402
 import tap  # noqa: E402
 from tap import test  # noqa: E402
 
 SEEN = 1
-TWO = {**MAIL, "Papers": [letter(i) for i in range(21, 24)]}
-
-
-def known(desk, *folders):
-    """The rows of all messages are here, as a screen would have them."""
-    for folder in folders or ("INBOX", "Papers"):
-        desk.drive("flags", folder, "1", "0", "0")
-
-
-def rows(desk, folder="INBOX"):
-    """UID -> flags as the list shows them."""
-    return dict(pairs(desk.drive("list", folder)))
-
-
-def flagged(desk, folder, flag="FLAGGED"):
-    desk.other.select(f'"{folder}"', readonly=True)
-    return sorted(map(int, desk.other.uid("SEARCH", flag, "UNDELETED")[1][0].split()))
-
-
-def notes(done):
-    return [line for line in done.stderr.decode().splitlines() if line.startswith("note: ")]
 
 
 def check_made():
@@ -127,47 +106,6 @@ def check_refused():
         done = desk.drive("replay")
         test("a target that is gone: said, and the messages are in the list again", done.returncode == OK and
              len(notes(done)) == 1 and len(rows(desk)) == 12 and len(desk.folder("INBOX")) == 12, (done, rows(desk)))
-
-
-class Errand:
-    """Four messages marked and three of them moved, without a line, from whatever is there."""
-
-    def __init__(self, desk):
-        self.desk = desk
-        relay = desk.relay
-        relay.cut, relay.closed, relay.was_cut, relay.hold = None, False, False, False
-        relay.done.clear(), relay.released.clear()
-        known(desk)
-        inbox = desk.folder("INBOX")
-        four = [inbox[uid] for uid in sorted(inbox)][:4]
-        self.all = sorted(counted(desk, "INBOX", "Papers").elements())
-        self.papers = sorted([*desk.folder("Papers").values(), *four[:3]])
-        self.there, self.here = len(flagged(desk, "Papers")) + 3, len(flagged(desk, "INBOX")) + 1
-        desk.drive("wait-flags", "INBOX", "4", str(FLAGGED), "0")
-        desk.drive("wait-move", "INBOX", "3", "Papers")
-        del relay.commands[:]
-
-    def check(self, name, done):
-        """Whatever happened: after the next run all is as it was asked for. Then all goes back."""
-        desk = self.desk
-        desk.relay.cut, desk.relay.closed = None, False
-        again, last = desk.drive("replay"), desk.drive("replay")
-        fine = (again.returncode == last.returncode == OK and not notes(last) and
-                sorted(counted(desk, "INBOX", "Papers").elements()) == self.all and
-                sorted(desk.folder("Papers").values()) == self.papers and
-                len(flagged(desk, "INBOX")) == self.here and len(flagged(desk, "Papers")) == self.there and
-                all("on the server now" in n or "UIDPLUS" in n for n in notes(again)))
-        test(f"{name}: made once in the end", fine and desk.relay.was_cut,
-             (done, again, last, self.all, desk.folder("INBOX"), desk.folder("Papers"), desk.relay.commands))
-        desk.other.select("INBOX")
-        desk.other.expunge()
-        desk.other.select("Papers")
-        desk.other.copy("1:*", "INBOX")
-        desk.other.store("1:*", "+FLAGS.SILENT", "(\\Deleted)")
-        desk.other.expunge()
-        desk.other.select("INBOX")
-        desk.other.store("1:*", "-FLAGS.SILENT", "(\\Flagged)")
-        desk.other.close()
 
 
 def check_cut(desk, name, command, how, closed):

@@ -116,9 +116,10 @@ static void a_mark_outlives_the_program(void **state)
 	term_wait(t, "2 changes wait for the line");
 	term_wait(t, "!    2020");
 	server_tell(f->s, "resume");
-	term_type(t, "$");
 	term_wait(t, "Casa online");
+	term_type(t, "E");
 	term_wait(t, "2 changes made without the line are on the server now.");
+	term_type(t, "q");
 	assert_int_equal(term_find(t, "wait for the line"), -1);
 	assert_true(term_find(t, "!    2020") >= 0);
 	assert_found(f, "INBOX", "FLAGGED", "* SEARCH 59 60");
@@ -188,16 +189,21 @@ static void what_meets_a_dead_line_waits(void **state)
 	term_wait(t, "Casa online");
 	server_tell(f->s, "pause");
 	term_type(t, "F");
-	term_type(t, "q");
+	term_wait(t, "1 change waits for the line"); /* not as long as a line may be silent */
+	term_wait(t, "!    2020");
+	term_type(t, "jF");
+	term_wait(t, "2 changes wait for the line");
+	term_type(t, "jF");
+	term_type(t, "q"); /* in the midst of the third */
 	assert_int_equal(term_exit(t, 1000), 0);
 	term_free(t);
 	f->t = NULL;
 	t = start(f);
-	term_wait(t, "1 change waits for the line");
+	term_wait(t, "3 changes wait for the line");
 	term_wait(t, "!    2020");
 	server_tell(f->s, "resume");
-	term_wait(t, "1 change made without the line is on the server now.");
-	assert_found(f, "INBOX", "FLAGGED", "* SEARCH 60");
+	term_wait(t, "3 changes made without the line are on the server now.");
+	assert_found(f, "INBOX", "FLAGGED", "* SEARCH 58 59 60");
 	leave(f);
 }
 
