@@ -8,6 +8,11 @@ bool bz_listing_is_threads(const struct bz_listing *l)
 	return l->places != NULL;
 }
 
+bool bz_listing_is_moved(const struct bz_listing *l)
+{
+	return l->moved;
+}
+
 static uint32_t *places_of(const struct bz_listing *l)
 {
 	return (uint32_t *)(void *)l->places->data;
@@ -241,6 +246,8 @@ static uint32_t keep_rest(struct thinning *t, uint32_t begin, uint32_t end, uint
 		if (depth < BZ_PLACE_DEPTH)
 			t->above[depth] = fresh + !gone;
 		loose = loose || (to > first && depth <= head);
+		t->l->moved = t->l->moved ||
+			      (gone && i + 1 < end && (places[i + 1] & BZ_PLACE_DEPTH) > depth);
 		if (gone)
 			continue;
 		head = to == first ? depth : head;
