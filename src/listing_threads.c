@@ -246,11 +246,10 @@ static uint32_t keep_rest(struct thinning *t, uint32_t begin, uint32_t end, uint
 		if (depth < BZ_PLACE_DEPTH)
 			t->above[depth] = fresh + !gone;
 		loose = loose || (to > first && depth <= head);
-		t->l->moved = t->l->moved ||
-			      (gone && i + 1 < end && (places[i + 1] & BZ_PLACE_DEPTH) > depth);
 		if (gone)
 			continue;
 		head = to == first ? depth : head;
+		t->l->moved = t->l->moved || fresh + loose != depth;
 		ids[to] = ids[i];
 		places[to++] = (places[i] & BZ_PLACE_UNREAD) | MIN(fresh + loose, BZ_PLACE_DEPTH);
 	}
