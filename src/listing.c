@@ -15,7 +15,8 @@ struct bz_listing *bz_listing_new(uint32_t folder, GArray *ids, uint32_t exists)
 {
 	struct bz_listing *listing = g_new(struct bz_listing, 1);
 
-	*listing = (struct bz_listing){folder, MAX(exists, ids->len), ids, NULL, NULL};
+	*listing =
+		(struct bz_listing){.folder = folder, .exists = MAX(exists, ids->len), .ids = ids};
 	return listing;
 }
 

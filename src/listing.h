@@ -64,6 +64,9 @@ void bz_listing_branch(
 void bz_listing_rails(
 	const struct bz_listing *listing, uint32_t position, uint32_t depth, bool *last);
 
+/* Did answers move up to where a removed message was? A new listing tells where they belong. */
+bool bz_listing_is_moved(const struct bz_listing *listing);
+
 /* Fold the thread of a position, or unfold it; false: it is one message. */
 bool bz_listing_fold(struct bz_listing *listing, uint32_t position);
 /* Fold all threads; unfold them where all are folded. False: there are none. */

@@ -8,6 +8,11 @@ bool bz_listing_is_threads(const struct bz_listing *l)
 	return l->places != NULL;
 }
 
+bool bz_listing_is_moved(const struct bz_listing *l)
+{
+	return l->moved;
+}
+
 static uint32_t *places_of(const struct bz_listing *l)
 {
 	return (uint32_t *)(void *)l->places->data;
@@ -244,6 +249,7 @@ static uint32_t keep_rest(struct thinning *t, uint32_t begin, uint32_t end, uint
 		if (gone)
 			continue;
 		head = to == first ? depth : head;
+		t->l->moved = t->l->moved || fresh + loose != depth;
 		ids[to] = ids[i];
 		places[to++] = (places[i] & BZ_PLACE_UNREAD) | MIN(fresh + loose, BZ_PLACE_DEPTH);
 	}

@@ -236,6 +236,7 @@ struct bz_settings *bz_settings_load(const char *path, GPtrArray **problems, str
 	char *text = read_file(path, &r.private, err);
 
 	r.settings = g_new0(struct bz_settings, 1);
+	r.settings->threads = true;
 	r.settings->accounts = g_ptr_array_new_with_free_func(account_free);
 	r.settings->rules = g_ptr_array_new_with_free_func(rule_free);
 	r.path = path;

@@ -66,7 +66,8 @@ struct bz_settings {
 	char *language;      /* "en", "es" or NULL */
 	enum bz_theme theme;
 	enum bz_glyphs glyphs;
-	char *log; /* path or NULL */
+	bool threads; /* lists are in threads where nothing else was said of a folder */
+	char *log;    /* path or NULL */
 };
 
 /* Read and check PATH. NULL on any error; then *problems (never NULL) holds one line per fault,

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-static const char *const buzon_keys[] = {"language", "theme", "glyphs", "log", NULL};
+static const char *const buzon_keys[] = {"language", "theme", "glyphs", "threads", "log", NULL};
 
 static void key_free(void *data)
 {
@@ -235,6 +235,7 @@ static void read_buzon(struct bz_reading *r, const struct bz_section *s)
 	static const char *const languages[] = {"en", "es", NULL};
 	static const char *const themes[] = {"auto", "mono", NULL};
 	static const char *const glyphs[] = {"auto", "unicode", "ascii", NULL};
+	static const char *const answers[] = {"yes", "no", NULL};
 	int language = bz_section_choice(r, s, "language", languages, -1);
 
 	bz_section_check(r, s, buzon_keys);
@@ -243,6 +244,7 @@ static void read_buzon(struct bz_reading *r, const struct bz_section *s)
 	r->settings->language = language >= 0 ? g_strdup(languages[language]) : NULL;
 	r->settings->theme = (enum bz_theme)bz_section_choose(r, s, "theme", themes);
 	r->settings->glyphs = (enum bz_glyphs)bz_section_choose(r, s, "glyphs", glyphs);
+	r->settings->threads = bz_section_choose(r, s, "threads", answers) == 0;
 	r->settings->log = bz_section_path(s, "log");
 }
 

@@ -29,8 +29,8 @@ void bz_threads_free(struct bz_threads *threads);
 void bz_threads_add(struct bz_threads *threads, uint32_t row, bool unread, uint64_t id,
 	const uint64_t *refs, unsigned n);
 
-/* The list: *rows and *places (guint32, enum bz_thread_place), as many as were added; the caller's. What
- * answers messages that are not there stands below the oldest that answers the same. Takes
+/* The list: *rows and *places (guint32, enum bz_thread_place), as many as were added; the caller's.
+ * What answers messages that are not there stands below the oldest that answers the same. Takes
  * threads. */
 void bz_threads_order(struct bz_threads **threads, GArray **rows, GArray **places);
 

@@ -258,6 +258,7 @@ static void on_folders(struct ui_app *app, struct ui_account *a)
 	app->index.unseen = f->unseen;
 	app->index.uidvalidity = f->uidvalidity;
 	app->index.role = f->role;
+	ui_index_regroup(app);
 }
 
 static void count_new(struct ui_account *a, const struct bz_event *event)

@@ -73,6 +73,12 @@ struct ui_index {
 	char *title; /* cleaned */
 	enum bz_folder_role role;
 	uint32_t exists, unseen;
+	/* threads */
+	enum bz_order order; /* the person's word for this folder */
+	bool wants_threads, in_threads;
+	bool touched; /* a key was pressed here: what is seen is not put in another order */
+	bool regroup; /* but the person asked for it */
+	bool line;    /* the selected message keeps its line, whatever moves above it */
 	struct bz_listing *listing; /* NULL until the worker made it */
 	char *limit;                /* words of limit.h; NULL = all messages */
 	enum ui_asked asked;
@@ -140,6 +146,7 @@ struct ui_app {
 	struct bz_renderer *renderer;
 	struct ui_account *accounts;
 	int n;
+	bool threads; /* the setting */
 	bool is_file; /* `buzon FILE`: one account, reading only */
 	struct ui_index index;
 	struct ui_reader reader;
@@ -229,9 +236,35 @@ void ui_index_relist(struct ui_app *app);
 /* Another listing of the folder in view is shown, the selection kept; taken. */
 void ui_index_take(struct ui_app *app, struct bz_listing *listing);
 
-/* index_line.c: one row; two_lines: rect is two lines high */
-void ui_index_line(const struct bz_summary *row, enum bz_folder_role role, int y, int x, int w,
-	bool two_lines, bool selected, int64_t now);
+/* The listing changed: the same message is selected, on the same line where that can be. */
+void ui_index_changed(struct ui_app *app);
+
+/* index_threads.c */
+/* How the list is to be asked for. */
+enum bz_threading ui_index_threading(const struct ui_index *index);
+/* The worker said that something ended: threads are shown once all of the folder is known. */
+void ui_index_regroup(struct ui_app *app);
+/* In threads: rows with other flags; false: too many of them to be read here. */
+bool ui_index_note_flags(struct ui_index *index, const GArray *ids);
+/* What stands before a subject in at most w cells: how it hangs in its thread, what is folded away.
+ * The caller frees. */
+char *ui_index_tree(const struct bz_listing *listing, uint32_t position, int w);
+/* Is it the subject that was said just above, but for "Re:"? */
+bool ui_index_repeats(const char *subject, const char *above);
+/* UI_ORDER, UI_FOLD, UI_FOLD_ALL; false: another one. */
+bool ui_index_threads_command(struct ui_app *app, enum ui_command command);
+
+/* index_line.c: one row; rect is one or two lines high */
+struct ui_index_row {
+	const struct bz_summary *row;
+	enum bz_folder_role role;
+	const struct bz_listing *threads; /* NULL: the list is in none */
+	uint32_t position;
+	bool repeats; /* its subject was said just above */
+	bool selected;
+	int64_t now;
+};
+void ui_index_line(const struct ui_index_row *line, const struct ui_rect *rect);
 /* "21:37", "Mon", "8 Nov", "2023", "?"; at most 6 cells. */
 void ui_index_date(int64_t date, int64_t received, int64_t now, char out[32]);
 

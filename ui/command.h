@@ -93,6 +93,10 @@ enum ui_command {
 	UI_SEARCH_NEXT,
 	UI_SEARCH_PREVIOUS,
 	UI_LIMIT,
+	/* threads */
+	UI_ORDER,
+	UI_FOLD,
+	UI_FOLD_ALL,
 	/* by name */
 	UI_PROMPT,
 	UI_QUIT,

@@ -31,6 +31,8 @@ static struct bz_request *request(const struct ui_index *x, enum bz_request_kind
 
 	r->folder = g_strdup(x->folder);
 	r->limit = kind == BZ_REQ_LISTING ? g_strdup(x->limit) : NULL;
+	r->threads = ui_index_threading(x);
+	r->order = x->order;
 	r->window = (struct bz_window){x->top, (uint32_t)CLAMP(x->page, 36, UI_WINDOW)};
 	return r;
 }
@@ -56,6 +58,9 @@ void ui_index_open(struct ui_app *app, struct ui_account *account, const struct 
 	x->role = folder->role;
 	x->exists = folder->exists;
 	x->unseen = folder->unseen;
+	x->order = folder->order;
+	x->wants_threads =
+		folder->order == BZ_ORDER_NONE ? app->threads : folder->order == BZ_ORDER_THREADS;
 	x->open_request = bz_worker_submit(account->worker, request(x, BZ_REQ_OPEN));
 	app->focus = UI_IN_INDEX;
 	app->dirty = true;
@@ -92,8 +97,7 @@ void ui_index_select(struct ui_app *app, uint32_t pos)
 		ui_reader_preview(app);
 }
 
-/* After the listing changed: the same message, on the same line of the screen where that can be. */
-static void find_again(struct ui_app *app)
+void ui_index_changed(struct ui_app *app)
 {
 	struct ui_index *x = &app->index;
 	int64_t to = x->row != 0 ? bz_listing_find(x->listing, x->row, x->pos) : -1;
@@ -103,23 +107,34 @@ static void find_again(struct ui_app *app)
 		ui_index_select(app, x->pos);
 		return;
 	}
-	if (x->top > 0 || to >= x->page) {
+	if (x->line || x->top > 0 || to >= x->page) {
 		int64_t top = (int64_t)x->top + to - (int64_t)x->pos;
 
 		x->top = top > 0 ? (uint32_t)top : 0;
 	}
 	x->pos = (uint32_t)to;
+	app->dirty = true;
+	if (bz_listing_row(x->listing, x->pos) != x->row) /* it is folded away */
+		ui_index_select(app, x->pos);
 }
 
 void ui_index_take(struct ui_app *app, struct bz_listing *listing)
 {
 	struct ui_index *x = &app->index;
+	struct bz_listing *old = x->listing;
 
-	bz_listing_free(x->listing);
 	x->listing = listing;
-	if (x->limit == NULL)
-		x->exists = MAX(x->exists, bz_listing_size(x->listing));
-	find_again(app);
+	if (old != NULL)
+		bz_listing_fold_like(x->listing, old);
+	bz_listing_free(old);
+	if (x->limit == NULL) {
+		x->in_threads = bz_listing_is_threads(x->listing);
+		x->regroup = x->regroup && !x->in_threads;
+		if (!x->in_threads)
+			x->exists = MAX(x->exists, bz_listing_size(x->listing));
+	}
+	ui_index_changed(app);
+	x->line = false;
 }
 
 /* Removed rows leave a limited list; whether others belong to it the worker knows. */
@@ -127,6 +142,8 @@ static bool apply(struct ui_index *x, const struct bz_change *change)
 {
 	struct bz_change gone = *change;
 
+	if (bz_listing_is_threads(x->listing) && change->kind == BZ_CHANGE_UPDATED)
+		return ui_index_note_flags(x, change->ids);
 	if (x->limit == NULL)
 		return bz_listing_apply(x->listing, change);
 	if (change->kind == BZ_CHANGE_UPDATED)
@@ -154,9 +171,11 @@ static void on_rows(struct ui_app *app, const struct bz_change *change)
 	if (change->kind == BZ_CHANGE_NEWER)
 		x->asked = UI_ASKED_NOT;
 	app->draw_now = app->draw_now || x->row == 0; /* the first rows of the folder */
-	if (x->listing != NULL && apply(x, change))
-		find_again(app);
+	if (x->listing == NULL || !apply(x, change))
+		ui_index_relist(app);
 	else
+		ui_index_changed(app);
+	if (x->listing != NULL && bz_listing_is_moved(x->listing) && change->kind == BZ_CHANGE_GONE)
 		ui_index_relist(app);
 }
 
@@ -186,7 +205,7 @@ void ui_index_hide(struct ui_app *app, const GArray *targets)
 		g_array_append_val(change.ids, g_array_index(targets, struct ui_target, i).row);
 	(void)apply(x, &change);
 	g_array_unref(change.ids);
-	find_again(app);
+	ui_index_changed(app);
 }
 
 void ui_index_say_new(struct ui_app *app, uint32_t n)
@@ -311,12 +330,38 @@ static void draw_empty(struct ui_app *app, const struct ui_rect *r)
 	ui_draw_cursor(r->y, r->x);
 }
 
+/* Lines of one message each; n of them are there. */
+static void draw_rows(struct ui_app *app, const struct ui_rect *r, int tall, uint32_t n)
+{
+	struct ui_index *x = &app->index;
+	struct ui_index_row line = {.role = x->role,
+		.threads = bz_listing_is_threads(x->listing) ? x->listing : NULL,
+		.now = g_get_real_time() / G_USEC_PER_SEC};
+	const struct bz_summary *above = NULL;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct ui_rect at = {r->y + (int)i * tall, r->x, tall, r->w};
+
+		line.position = x->top + i;
+		line.row = row_at(x, line.position);
+		line.selected = line.position == x->pos;
+		line.repeats = line.threads != NULL && above != NULL && line.row != NULL &&
+			       ui_index_repeats(line.row->subject, above->subject);
+		if (line.row != NULL)
+			ui_index_line(&line, &at);
+		else
+			draw_hole(at.y, at.x, at.w, tall == 2, line.selected);
+		if (line.selected && app->focus == UI_IN_INDEX)
+			ui_draw_cursor(at.y, at.x);
+		above = line.row;
+	}
+}
+
 void ui_index_draw(struct ui_app *app, const struct ui_rect *r)
 {
 	struct ui_index *x = &app->index;
 	int tall = app->layout.two_lines ? 2 : 1;
 	uint32_t size = size_of(x), n;
-	int64_t now = g_get_real_time() / G_USEC_PER_SEC;
 	struct ui_rect rest;
 
 	x->page = MAX(r->h / tall, 1);
@@ -329,18 +374,7 @@ void ui_index_draw(struct ui_app *app, const struct ui_rect *r)
 	load_rows(x, x->top, n);
 	if (x->row == 0)
 		x->row = bz_listing_row(x->listing, x->pos);
-	for (uint32_t i = 0; i < n; i++) {
-		const struct bz_summary *row = row_at(x, x->top + i);
-		int y = r->y + (int)i * tall;
-		bool selected = x->top + i == x->pos;
-
-		if (row != NULL)
-			ui_index_line(row, x->role, y, r->x, r->w, tall == 2, selected, now);
-		else
-			draw_hole(y, r->x, r->w, tall == 2, selected);
-		if (selected && app->focus == UI_IN_INDEX)
-			ui_draw_cursor(y, r->x);
-	}
+	draw_rows(app, r, tall, n);
 	rest = (struct ui_rect){r->y + (int)n * tall, r->x, r->h - (int)n * tall, r->w};
 	ui_draw_clear(&rest);
 }
@@ -358,6 +392,20 @@ bool ui_index_step(struct ui_app *app, int by)
 	return true;
 }
 
+/* What is folded away counts, too: its thread opens. */
+static bool next_unread_in_threads(struct ui_app *app, bool above)
+{
+	struct ui_index *x = &app->index;
+	uint32_t found = bz_listing_next_unread(x->listing, x->pos, above);
+
+	if (found == 0)
+		return false;
+	bz_listing_reveal(x->listing, found);
+	ui_index_changed(app);
+	ui_index_select(app, (uint32_t)bz_listing_find(x->listing, found, x->pos));
+	return true;
+}
+
 bool ui_index_next_unread(struct ui_app *app, bool above)
 {
 	struct ui_index *x = &app->index;
@@ -365,6 +413,8 @@ bool ui_index_next_unread(struct ui_app *app, bool above)
 	uint32_t found;
 	int64_t at;
 
+	if (row != NULL && bz_listing_is_threads(x->listing))
+		return next_unread_in_threads(app, above);
 	if (row == NULL || bz_store_next_unread(x->account->store, x->folder_id, row->pos, above,
 				   &found, NULL) != 0)
 		return false;
@@ -406,6 +456,8 @@ void ui_index_command(struct ui_app *app, enum ui_command command)
 		ui_index_select(app, (uint32_t)pos);
 		return;
 	}
+	if (ui_index_threads_command(app, command))
+		return;
 	switch (command) {
 	case UI_OPEN:
 	case UI_FORWARD:

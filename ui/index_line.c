@@ -81,11 +81,27 @@ static void right_aligned(int y, int x, int w, enum ui_role role, const char *te
 	ui_draw_text(y, x + w - n, n, role, text);
 }
 
-static void draw_wide(const struct bz_summary *row, enum bz_folder_role folder, int y, int x, int w,
-	enum ui_role role, const char *date)
+/* Subject, and in front of it how the message hangs in its thread. */
+static void draw_subject(const struct ui_index_row *line, int y, int x, int w, enum ui_role role)
 {
-	int sender = CLAMP(w * 22 / 100, 16, 28), rest = w - FIXED_W - sender - 2;
-	g_autofree char *subject = what(row);
+	g_autofree char *tree = line->threads != NULL
+					? ui_index_tree(line->threads, line->position, w)
+					: g_strdup("");
+	g_autofree char *subject = what(line->row);
+	int n = MIN(bz_text_width(tree), w);
+
+	ui_draw_text(y, x, n, role, tree);
+	if (line->repeats && !line->selected && role == UI_TEXT)
+		role = UI_DIM;
+	ui_draw_foreign(y, x + n, w - n, role, subject);
+}
+
+static void draw_wide(const struct ui_index_row *line, const struct ui_rect *r, enum ui_role role,
+	const char *date)
+{
+	const struct bz_summary *row = line->row;
+	int sender = CLAMP(r->w * 22 / 100, 16, 28), rest = r->w - FIXED_W - sender - 2;
+	int y = r->y, x = r->x;
 	char marks[8];
 
 	(void)g_snprintf(marks, sizeof marks, " %c%c%c ",
@@ -94,16 +110,18 @@ static void draw_wide(const struct bz_summary *row, enum bz_folder_role folder, 
 	ui_draw_text(y, x, 5, role, marks);
 	right_aligned(y, x + 5, DATE_W, role, date);
 	ui_draw_text(y, x + 11, 2, role, "");
-	ui_draw_foreign(y, x + FIXED_W, sender, role, who(row, folder));
+	ui_draw_foreign(y, x + FIXED_W, sender, role, who(row, line->role));
 	ui_draw_text(
 		y, x + FIXED_W + sender, 2, role, (row->flags & BZ_FLAG_ATTACH) != 0 ? "@" : "");
-	ui_draw_foreign(y, x + FIXED_W + sender + 2, rest, role, subject);
+	draw_subject(line, y, x + FIXED_W + sender + 2, rest, role);
 }
 
-static void draw_narrow(const struct bz_summary *row, enum bz_folder_role folder, int y, int x,
-	int w, enum ui_role role, const char *date)
+static void draw_narrow(const struct ui_index_row *line, const struct ui_rect *r, enum ui_role role,
+	const char *date)
 {
-	g_autofree char *subject = what(row);
+	const struct bz_summary *row = line->row;
+	int y = r->y, x = r->x, w = r->w;
+	int at = (row->flags & BZ_FLAG_ATTACH) != 0 ? 5 : 3;
 	char marks[4];
 
 	(void)g_snprintf(marks, sizeof marks, " %c ",
@@ -111,31 +129,28 @@ static void draw_narrow(const struct bz_summary *row, enum bz_folder_role folder
 		: (row->flags & BZ_FLAG_FLAGGED) != 0 ? '!'
 						      : state_letter(row->flags));
 	ui_draw_text(y, x, 3, role, marks);
-	ui_draw_foreign(y, x + 3, w - 3 - DATE_W - 2, role, who(row, folder));
+	ui_draw_foreign(y, x + 3, w - 3 - DATE_W - 2, role, who(row, line->role));
 	ui_draw_text(y, x + w - DATE_W - 2, 1, role, "");
 	right_aligned(y, x + w - DATE_W - 1, DATE_W, role, date);
 	ui_draw_text(y, x + w - 1, 1, role, "");
 	ui_draw_text(y + 1, x, 3, role, "");
-	if ((row->flags & BZ_FLAG_ATTACH) != 0) {
+	if (at > 3)
 		ui_draw_text(y + 1, x + 3, 2, role, "@");
-		ui_draw_foreign(y + 1, x + 5, w - 5, role, subject);
-	} else {
-		ui_draw_foreign(y + 1, x + 3, w - 3, role, subject);
-	}
+	draw_subject(line, y + 1, x + at, w - at, role);
 }
 
-void ui_index_line(const struct bz_summary *row, enum bz_folder_role folder, int y, int x, int w,
-	bool two_lines, bool selected, int64_t now)
+void ui_index_line(const struct ui_index_row *line, const struct ui_rect *rect)
 {
-	enum ui_role role = selected                           ? UI_SELECTION
+	const struct bz_summary *row = line->row;
+	enum ui_role role = line->selected                     ? UI_SELECTION
 			    : (row->flags & BZ_FLAG_LEFT) != 0 ? UI_DIM
 			    : (row->flags & BZ_FLAG_SEEN) == 0 ? UI_UNREAD
 							       : UI_TEXT;
 	char date[32];
 
-	ui_index_date(row->date, row->received, now, date);
-	if (two_lines)
-		draw_narrow(row, folder, y, x, w, role, date);
+	ui_index_date(row->date, row->received, line->now, date);
+	if (rect->h == 2)
+		draw_narrow(line, rect, role, date);
 	else
-		draw_wide(row, folder, y, x, w, role, date);
+		draw_wide(line, rect, role, date);
 }

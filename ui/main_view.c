@@ -316,7 +316,7 @@ void ui_main_key(struct ui_app *app, unsigned key, bool is_function)
 	unsigned context = top != NULL ? top->context : app->focus;
 	enum ui_command command;
 
-	app->dirty = true;
+	app->dirty = app->index.touched = true;
 	if (is_function && (key == UI_KEY_PASTE || key == UI_KEY_PASTED)) {
 		app->pasting = key == UI_KEY_PASTE;
 		return;

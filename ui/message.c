@@ -142,8 +142,11 @@ void ui_draw_title(struct ui_app *app)
 	g_autofree char *count = counts(app, r->w < 60);
 	g_autofree char *where = app->is_file ? g_strdup_printf("%s   %s", who, _("reading only"))
 					      : g_strdup_printf("%s > %s", who, app->index.title);
-	g_autofree char *all =
-		g_strdup_printf("%s%s   %s", r->w >= 100 ? " buzon  " : " ", where, count);
+	const char *order = r->w >= 100 && app->index.in_threads && app->index.limit == NULL
+				    ? _("threads, newest first")
+				    : "";
+	g_autofree char *all = g_strdup_printf("%s%s   %s%s%s", r->w >= 100 ? " buzon  " : " ",
+		where, count, order[0] != '\0' ? "   " : "", order);
 	g_autofree char *help = g_strdup_printf("? %s ", _("help"));
 	int n = r->w < 60 ? 2 : bz_text_width(help);
 

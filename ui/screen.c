@@ -227,12 +227,12 @@ int bz_screen_run(const struct bz_settings *settings, const struct bz_account *c
 	struct ui_app *app;
 	int code;
 
-	(void)settings;
 	code = open_terminal(&terminal);
 	if (code != 0)
 		return code;
 	app = g_new0(struct ui_app, 1);
 	if (ui_app_init(app, accounts, n, wiring, &err) == 0) {
+		app->threads = settings == NULL || settings->threads;
 		ui_theme_init(wiring->color);
 		catch_signals();
 		begin(app, start);

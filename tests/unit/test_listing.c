@@ -3,6 +3,8 @@
 
 #include "src/listing.h"
 
+#include <stdlib.h>
+
 static GArray *ids_of(const uint32_t *values, guint n)
 {
 	GArray *ids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
@@ -87,6 +89,140 @@ static void what_cannot_be_merged_says_so(void **state)
 	bz_listing_free(l);
 }
 
+/* --- threads ---------------------------------------------------------------------------------- */
+
+/* "1:0. 2:1" is row 1 that begins a thread, the last of its siblings, and its reply 2. */
+static struct bz_listing *threads_of(const char *text)
+{
+	g_auto(GStrv) words = g_strsplit(text, " ", 0);
+	GArray *ids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+	GArray *places = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+
+	for (char **w = words; *w != NULL; w++) {
+		char *end;
+		uint32_t id = (uint32_t)strtoul(*w, &end, 10);
+		uint32_t place = (uint32_t)strtoul(end + 1, &end, 10);
+
+		place |= *end == '.' ? BZ_PLACE_LAST : 0;
+		g_array_append_val(ids, id);
+		g_array_append_val(places, place);
+	}
+	return bz_listing_new_threads(1, ids, places);
+}
+
+/* As it is shown, the rails of each instead of its depth: "| " goes on, "  " does not. */
+static void check_threads(const struct bz_listing *l, const char *want)
+{
+	GString *out = g_string_new(NULL);
+
+	for (uint32_t i = 0; i < bz_listing_size(l); i++) {
+		struct bz_branch b;
+		bool last[16];
+
+		bz_listing_branch(l, i, &b);
+		bz_listing_rails(l, i, b.depth, last);
+		g_string_append_printf(out, "%s%u", i > 0 ? " " : "", bz_listing_row(l, i));
+		for (uint32_t k = 0; k < b.depth; k++)
+			g_string_append_c(out, last[k] ? '-' : '|');
+		if (b.folded)
+			g_string_append_printf(out, "[%u,%u]", b.messages, b.unread);
+		assert_int_equal(bz_listing_find(l, bz_listing_row(l, i), 0), i);
+	}
+	assert_string_equal(out->str, want);
+	g_string_free(out, TRUE);
+}
+
+static const char sample[] = "9:0. 1:0. 2:1 3:2. 4:3. 5:1. 6:2 7:2. 8:0.";
+
+static void threads_have_rails(void **state)
+{
+	struct bz_listing *l = threads_of(sample);
+
+	(void)state;
+	assert_true(bz_listing_is_threads(l));
+	assert_false(bz_listing_has_holes(l));
+	check_threads(l, "9 1 2| 3|- 4|-- 5- 6-| 7-- 8");
+	bz_listing_free(l);
+}
+
+static void what_is_folded_has_no_position(void **state)
+{
+	struct bz_summary rows[] = {{.row = 4}, {.row = 7}, {.row = 5, .flags = BZ_FLAG_SEEN}};
+	struct bz_listing *l = threads_of(sample), *again = threads_of("1:0. 0:1. 8:0.");
+
+	(void)state;
+	bz_listing_set_unread(l, rows, 3);
+	assert_int_equal(bz_listing_next_unread(l, 0, false), 4);
+	assert_int_equal(bz_listing_next_unread(l, 4, false), 7);
+	assert_int_equal(bz_listing_next_unread(l, 7, false), 0);
+	assert_int_equal(bz_listing_next_unread(l, 7, true), 4);
+	assert_false(bz_listing_fold(l, 0));
+	assert_true(bz_listing_fold(l, 4));
+	check_threads(l, "9 1[7,2] 8");
+	assert_int_equal(bz_listing_find(l, 6, 2), 1);
+	assert_int_equal(bz_listing_find(l, 8, 0), 2);
+	assert_int_equal(bz_listing_next_unread(l, 1, false), 4);
+	bz_listing_fold_like(again, l);
+	check_threads(again, "1[2,0] 8");
+	bz_listing_reveal(l, 6);
+	check_threads(l, "9 1 2| 3|- 4|-- 5- 6-| 7-- 8");
+	assert_true(bz_listing_fold_all(l));
+	check_threads(l, "9 1[7,2] 8");
+	assert_true(bz_listing_fold_all(l));
+	check_threads(l, "9 1 2| 3|- 4|-- 5- 6-| 7-- 8");
+	bz_listing_free(l);
+	bz_listing_free(again);
+}
+
+static void check_without(const char *want, bool moved, GArray *gone)
+{
+	struct bz_listing *l = threads_of(sample);
+
+	assert_true(apply(l, 1, BZ_CHANGE_GONE, 0, gone));
+	check_threads(l, want);
+	assert_int_equal(bz_listing_is_moved(l), moved);
+	bz_listing_free(l);
+}
+
+static void answers_move_up_to_what_is_removed(void **state)
+{
+	(void)state;
+	check_without("1 2| 3|- 4|-- 5- 6-| 7--", false, IDS(9, 8));
+	check_without("9 1 2| 3|- 5- 6-| 7-- 8", false, IDS(4));
+	check_without("9 1 2| 4|- 5- 6-| 7-- 8", true, IDS(3));
+	check_without("9 1 2- 3-- 4--- 8", false, IDS(5, 6, 7));
+	check_without("9 2 3| 4|- 5- 6-| 7-- 8", true, IDS(1));
+	check_without("9 3 4| 6| 7- 8", true, IDS(1, 2, 5));
+	check_without("9 7 8", true, IDS(1, 2, 3, 4, 5, 6));
+	check_without("", false, IDS(1, 2, 3, 4, 5, 6, 7, 8, 9));
+}
+
+static void a_folded_thread_stays_folded_without_its_head(void **state)
+{
+	struct bz_listing *l = threads_of(sample);
+
+	(void)state;
+	assert_true(bz_listing_fold(l, 1));
+	assert_true(apply(l, 1, BZ_CHANGE_GONE, 8, IDS(1)));
+	check_threads(l, "9 2[6,0] 8");
+	assert_true(apply(l, 1, BZ_CHANGE_GONE, 3, IDS(3, 4, 5, 6, 7)));
+	check_threads(l, "9 2 8");
+	bz_listing_free(l);
+}
+
+static void what_comes_needs_a_new_listing(void **state)
+{
+	struct bz_listing *l = threads_of(sample);
+
+	(void)state;
+	assert_false(apply(l, 1, BZ_CHANGE_NEWER, 10, IDS(10)));
+	assert_false(apply(l, 1, BZ_CHANGE_OLDER, 10, IDS(9, 10)));
+	assert_true(apply(l, 1, BZ_CHANGE_NEWER, 9, IDS(9, 3)));
+	assert_true(apply(l, 1, BZ_CHANGE_UPDATED, 9, IDS(3)));
+	check_threads(l, "9 1 2| 3|- 4|-- 5- 6-| 7-- 8");
+	bz_listing_free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -94,6 +230,11 @@ int main(void)
 		cmocka_unit_test(changes_merge_and_may_come_twice),
 		cmocka_unit_test(a_row_is_found_from_any_hint),
 		cmocka_unit_test(what_cannot_be_merged_says_so),
+		cmocka_unit_test(threads_have_rails),
+		cmocka_unit_test(what_is_folded_has_no_position),
+		cmocka_unit_test(answers_move_up_to_what_is_removed),
+		cmocka_unit_test(a_folded_thread_stays_folded_without_its_head),
+		cmocka_unit_test(what_comes_needs_a_new_listing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
