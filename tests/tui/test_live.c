@@ -114,6 +114,18 @@ static void append(struct fixture *f, const char *folder, int number)
 	tell(f, command);
 }
 
+static void append_reply(struct fixture *f, int number, int answered)
+{
+	g_autofree char *mail = g_strdup_printf(
+		"From: Eva <eva@example.org>\r\nSubject: letter %d\r\n"
+		"Date: Mon, 2 Nov 2020 12:00:00 +0000\r\nMessage-ID: <new-%d@example.org>\r\n"
+		"In-Reply-To: <new-%d@example.org>\r\n\r\nBody of letter %d.\r\n",
+		number, number, answered, number);
+	g_autofree char *command = g_strdup_printf("APPEND INBOX {%zu+}\r\n%s", strlen(mail), mail);
+
+	tell(f, command);
+}
+
 /* The row of the cursor. */
 static char *selected(struct term *t, int *y)
 {
@@ -134,6 +146,36 @@ static void wait_selected(struct term *t, int y, const char *text)
 }
 
 /* --- with a real server ----------------------------------------------------------------------- */
+
+static void replies_find_their_thread(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t;
+
+	begin(f, "", "");
+	device(f);
+	append(f, "INBOX", 100);
+	append(f, "INBOX", 101);
+	append_reply(f, 102, 100);
+	t = start(f, 24, 110);
+	term_wait(t, "threads, newest first");
+	term_wait(t, "└─ letter 102");
+	term_wait(t, "letter 101");
+	assert_int_equal(term_find(t, "└─ letter 102"), 2);
+	assert_int_equal(term_find(t, "letter 101"), 3);
+	term_type(t, "ggjj"); /* 101 */
+	append_reply(f, 103, 101);
+	term_wait(t, "└─ letter 103");
+	wait_selected(t, 1, "letter 101");
+	append_reply(f, 104, 102);
+	term_wait(t, "   └─ letter 104");
+	wait_selected(t, 4, "letter 101");
+	tell(f, "UID STORE 63 +FLAGS.SILENT (\\Deleted)"); /* 102 goes: its reply moves up */
+	tell(f, "UID EXPUNGE 63");
+	term_wait_gone(t, "letter 102");
+	term_wait(t, "  └─ letter 104");
+	leave(t);
+}
 
 static void what_others_do_shows(void **state)
 {
@@ -411,6 +453,7 @@ static void removals_of_nothing_are_looked_after(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CASE(replies_find_their_thread),
 		CASE(what_others_do_shows),
 		CASE(own_marks_and_those_of_others_agree),
 		CASE(the_selected_message_keeps_its_place),
