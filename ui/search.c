@@ -178,7 +178,7 @@ static void accept(struct ui_app *app, const char *text)
 	(void)text;
 	if (app->find.found != NULL && bz_listing_size(app->find.found) > 0)
 		say_where(app, false);
-	else if (app->find.found != NULL)
+	else if (app->find.found != NULL && !app->find.asks_server)
 		say_none(app);
 	if (app->find.found != NULL)
 		ui_asking_search(app);
