@@ -1,6 +1,8 @@
 /* Listings of all of a folder: newest first, or in threads once all of it is known. */
 #include "src/worker_private.h"
 
+enum { AT_ONCE = 200000 }; /* rows that a folder is opened with in threads */
+
 /* Rows of a file are still being looked for. */
 static bool is_being_scanned(const struct bz_worker *w, uint32_t folder)
 {
@@ -15,6 +17,8 @@ static bool has_threads(const struct bz_worker *w, const struct bz_request *r,
 {
 	bool scanned = r->threads != BZ_THREADS_NO && is_being_scanned(w, folder->id);
 
+	if (known == 0) /* the first rows are to be merged, not asked for */
+		return false;
 	if (r->threads == BZ_THREADS_KEEP && folder->exists > 0)
 		return scanned ? known >= folder->exists : known >= folder->exists / 2;
 	return r->threads != BZ_THREADS_NO && !scanned && known >= folder->exists;
@@ -45,15 +49,18 @@ static struct bz_listing *make_flat(
 	return NULL;
 }
 
+/* *later: in threads, asked for once more. */
 static struct bz_listing *make(struct bz_worker *w, const struct bz_request *r,
-	const struct bz_folder *folder, struct bz_err *err)
+	const struct bz_folder *folder, bool *later, struct bz_err *err)
 {
 	uint32_t known, unseen;
 
 	if (bz_store_count(w->store, folder->id, &known, &unseen, err) != 0)
 		return NULL;
-	return has_threads(w, r, folder, known) ? make_threads(w, folder->id, known, err)
-						: make_flat(w, folder, err);
+	if (!has_threads(w, r, folder, known))
+		return make_flat(w, folder, err);
+	*later = r->kind == BZ_REQ_OPEN && known > AT_ONCE;
+	return *later ? make_flat(w, folder, err) : make_threads(w, folder->id, known, err);
 }
 
 /* The person's word for this folder; where it cannot be kept it counts all the same. */
@@ -71,6 +78,7 @@ void bz_worker_do_listing(struct bz_worker *w, struct bz_request *r)
 	struct bz_event *event;
 	struct bz_folder folder;
 	struct bz_err err = {0};
+	bool later = false;
 
 	if (r->limit != NULL) {
 		bz_worker_do_limit(w, r);
@@ -79,8 +87,10 @@ void bz_worker_do_listing(struct bz_worker *w, struct bz_request *r)
 	event = bz_worker_event(w, BZ_EVENT_DONE);
 	if (bz_store_folder_need(w->store, r->folder, &folder, &err) == 0) {
 		keep_order(w, r, &folder);
-		event->listing = make(w, r, &folder, &err);
+		event->listing = make(w, r, &folder, &later, &err);
 		bz_folder_clear(&folder);
 	}
 	bz_worker_complete(w, r, event->listing == NULL ? &err : NULL, event);
+	if (later)
+		bz_worker_on_folders(w); /* whoever shows it asks when it has something to show */
 }

@@ -170,10 +170,11 @@ static void replies_find_their_thread(void **state)
 	append_reply(f, 104, 102);
 	term_wait(t, "   └─ letter 104");
 	wait_selected(t, 4, "letter 101");
-	tell(f, "UID STORE 63 +FLAGS.SILENT (\\Deleted)"); /* 102 goes: its reply moves up */
+	tell(f, "UID STORE 63 +FLAGS.SILENT (\\Deleted)"); /* 102: its reply knows no other */
 	tell(f, "UID EXPUNGE 63");
 	term_wait_gone(t, "letter 102");
-	term_wait(t, "  └─ letter 104");
+	term_wait_gone(t, "└─ letter 104");
+	term_wait(t, "letter 104");
 	leave(t);
 }
 
