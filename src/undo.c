@@ -263,7 +263,8 @@ void bz_undo_renamed(
 			continue;
 		g_hash_table_remove(u->places, p);
 		p->ref.folder = to->id;
-		p->ref.uidvalidity = to->uidvalidity;
+		if (to->uidvalidity != 0)
+			p->ref.uidvalidity = to->uidvalidity;
 		g_hash_table_add(u->places, p);
 	}
 	g_list_free(places);

@@ -215,6 +215,24 @@ void term_wait_cursor(struct term *t, int row)
 	term_wait_cursor_at(t, row, 0, INT_MAX);
 }
 
+static bool row_has(struct term *t, int y, const char *text)
+{
+	g_autofree char *row = term_row(t, y);
+
+	return strstr(row, text) != NULL;
+}
+
+void term_wait_row(struct term *t, int y, const char *text)
+{
+	gint64 end = g_get_monotonic_time() + PATIENCE_MS * 1000L;
+	g_autofree char *want = g_strdup_printf("\"%s\" in row %d", text, y);
+
+	while (!row_has(t, y, text) && ms_left(end) > 0)
+		if (!read_some(t, 100))
+			break;
+	must(t, row_has(t, y, text), "never on screen", want);
+}
+
 void term_type(struct term *t, const char *keys)
 {
 	assert_int_equal(write(t->fd, keys, strlen(keys)), (ssize_t)strlen(keys));

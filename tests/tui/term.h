@@ -22,6 +22,8 @@ void term_wait(struct term *t, const char *text);
 void term_wait_gone(struct term *t, const char *text);
 /* The same, without failing: false after ms. */
 bool term_wait_for(struct term *t, const char *text, int ms);
+/* Reads until row y holds the text. */
+void term_wait_row(struct term *t, int y, const char *text);
 /* Reads until the cursor stands on row y. */
 void term_wait_cursor(struct term *t, int y);
 /* The same, in one of these columns. */

@@ -63,8 +63,10 @@ static struct term *start(struct fixture *f, int rows, int cols)
 
 static void check_row(struct term *t, int y, const char *ending)
 {
-	g_autofree char *row = term_row(t, y);
+	g_autofree char *row = NULL;
 
+	term_wait_row(t, y, ending);
+	row = term_row(t, y);
 	if (!g_str_has_suffix(row, ending)) {
 		print_error("row %d is \"%s\"\n", y, row);
 		fail();

@@ -171,6 +171,7 @@ static void accounts_are_told_apart_and_folders_may_be_renamed(void **state)
 		.target = "Trash",
 		.refs = &other,
 		.n = 1};
+	struct bz_undo_task task;
 
 	(void)state;
 	did(u, BZ_UNDO_MOVE, &one, 1);
@@ -181,6 +182,11 @@ static void accounts_are_told_apart_and_folders_may_be_renamed(void **state)
 	check_task(u, false, BZ_UNDO_DO_MOVE, "Old", TRASH, 1);
 	bz_undo_renamed(u, 0, &trash, &away);
 	check_task(u, false, BZ_UNDO_DO_MOVE, "Old", 9, 1);
+	assert_true(bz_undo_next(u, false, &task)); /* the new one was never opened */
+	assert_int_equal(
+		g_array_index(task.refs, struct bz_msgref, 0).uidvalidity, one.to.uidvalidity);
+	assert_int_not_equal(one.to.uidvalidity, 0);
+	g_array_unref(task.refs);
 	bz_undo_free(u);
 }
 
