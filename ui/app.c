@@ -284,21 +284,9 @@ static void on_progress(struct ui_app *app, struct ui_account *a, const struct b
 	a->came = 0;
 }
 
-void ui_app_event(struct ui_app *app, struct bz_event *event)
+/* What no part of the screen took for its own. */
+static void note_event(struct ui_app *app, struct ui_account *a, struct bz_event *event)
 {
-	struct ui_account *a = event->account >= 0 ? &app->accounts[event->account] : NULL;
-
-	app->dirty = true;
-	app->draw_now = app->draw_now || event->kind == BZ_EVENT_DONE;
-	if (a == NULL && event->kind == BZ_EVENT_NOTE) {
-		ui_prompt_renew(app); /* names of files came */
-		return;
-	}
-	if (a != NULL)
-		count_new(a, event);
-	if (ui_act_event(app, event) || ui_find_event(app, event) || ui_asking_event(app, event) ||
-		ui_index_event(app, event) || ui_reader_event(app, event) || a == NULL)
-		return;
 	switch (event->kind) {
 	case BZ_EVENT_LINE:
 		on_line(app, a, event);
@@ -339,4 +327,22 @@ void ui_app_event(struct ui_app *app, struct bz_event *event)
 			ui_say_error(app, a, &event->err);
 		break;
 	}
+}
+
+void ui_app_event(struct ui_app *app, struct bz_event *event)
+{
+	struct ui_account *a = event->account >= 0 ? &app->accounts[event->account] : NULL;
+
+	app->dirty = true;
+	app->draw_now = app->draw_now || event->kind == BZ_EVENT_DONE;
+	if (a == NULL && event->kind == BZ_EVENT_NOTE) {
+		ui_prompt_renew(app); /* names of files came */
+		return;
+	}
+	if (a != NULL)
+		count_new(a, event);
+	if (ui_act_event(app, event) || ui_find_event(app, event) || ui_asking_event(app, event) ||
+		ui_index_event(app, event) || ui_reader_event(app, event) || a == NULL)
+		return;
+	note_event(app, a, event);
 }

@@ -32,10 +32,13 @@ class Device:
     """Another computer on the same mail."""
 
     def __init__(self, server, seed, folder="INBOX"):
-        self.line = imaplib.IMAP4("localhost", server.ports["imap"])
+        self.server, self.random, self.folder, self.count = server, random.Random(seed), folder, 10000
+        self.connect()
+
+    def connect(self):
+        self.line = imaplib.IMAP4("localhost", self.server.ports["imap"])
         self.line.login("ana", "secret")
-        self.random, self.folder, self.count = random.Random(seed), folder, 10000
-        self.line.select(folder)
+        self.line.select(self.folder)
 
     def uids(self):
         self.line.noop()
@@ -61,6 +64,13 @@ class Device:
                           f"({self.random.choice(sorted(FLAGS))})")
 
     def change(self):
+        """Dovecot ends a session now and then that it finds inconsistent (mdbox): then another."""
+        try:
+            self.change_once()
+        except imaplib.IMAP4.abort:
+            self.connect()
+
+    def change_once(self):
         what = self.random.random()
         if what < 0.35:
             self.add(self.random.choice((1, 1, 2, 5, 30)))
@@ -70,7 +80,10 @@ class Device:
             self.mark(self.random.choice((1, 5, 50)))
 
     def state(self):
-        self.line.noop()
+        try:
+            self.line.noop()
+        except imaplib.IMAP4.abort:
+            self.connect()
         data = self.line.uid("FETCH", "1:*", "(FLAGS)")[1]
         rows = {}
         for line in data:
