@@ -8,7 +8,6 @@
 #include "net/login.h"
 #include "src/lang.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -269,9 +268,9 @@ static int ask_rows(struct search *x)
 static void drop_unasked(struct imap_finding *f)
 {
 	for (guint i = f->in.rows->len; i > 0; i--) {
-		const uint32_t *uid = &g_array_index(f->in.rows, struct bz_summary, i - 1).uid;
+		uint32_t uid = g_array_index(f->in.rows, struct bz_summary, i - 1).uid;
 
-		if (bsearch(uid, f->uids->data, f->uids->len, sizeof *uid, bz_uid_compare) == NULL)
+		if (!bz_uid_is_in(f->uids, uid))
 			g_array_remove_index(f->in.rows, i - 1);
 	}
 }

@@ -167,12 +167,6 @@ int pop_left_came(struct bz_backend *b, const GArray *placeholders, struct bz_er
 
 /* --- the cache afterwards --------------------------------------------------------------------- */
 
-static bool has_uid(const GArray *uids, uint32_t uid)
-{
-	return uids->len > 0 &&
-	       bsearch(&uid, uids->data, uids->len, sizeof uid, bz_uid_compare) != NULL;
-}
-
 /* Rows that the cache lacks. */
 static int put_lacking(struct bz_backend *b, const GArray *all, const GArray *uids, bool *changed,
 	struct bz_err *err)
@@ -181,7 +175,7 @@ static int put_lacking(struct bz_backend *b, const GArray *all, const GArray *ui
 		const struct bz_left *left = &g_array_index(all, struct bz_left, i);
 		struct bz_ledger row;
 		uint32_t id;
-		int rc = has_uid(uids, left->uid)
+		int rc = bz_uid_is_in(uids, left->uid)
 				 ? 1
 				 : bz_store_ledger_by_local(b->store, left->uid, &row, err);
 

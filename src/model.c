@@ -1,5 +1,6 @@
 #include "src/model.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 void bz_folder_clear(struct bz_folder *folder)
@@ -50,4 +51,10 @@ int bz_uid_compare(const void *a, const void *b)
 	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
 
 	return x < y ? -1 : x > y;
+}
+
+bool bz_uid_is_in(const GArray *uids, uint32_t uid)
+{
+	return uids->len > 0 &&
+	       bsearch(&uid, uids->data, uids->len, sizeof uid, bz_uid_compare) != NULL;
 }

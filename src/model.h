@@ -123,5 +123,7 @@ GArray *bz_copies_new(void);
 
 /* Of uint32_t, ascending: for qsort, bsearch and g_array_sort. */
 int bz_uid_compare(const void *a, const void *b);
+/* uids: guint32, ascending; none is allowed. */
+bool bz_uid_is_in(const GArray *uids, uint32_t uid);
 
 #endif

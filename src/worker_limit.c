@@ -2,8 +2,6 @@
 #include "src/limit.h"
 #include "src/worker_private.h"
 
-#include <stdlib.h>
-
 enum { WINDOW = 100 };
 #define PIECE_US (50 * 1000)
 
@@ -89,8 +87,7 @@ static bool fits(const struct bz_sift *sift, const struct bz_summary *row)
 
 	if (verdict != BZ_VERDICT_OPEN || sift->found == NULL)
 		return verdict == BZ_VERDICT_YES;
-	return bsearch(&row->uid, sift->found->data, sift->found->len, sizeof row->uid,
-		       bz_uid_compare) != NULL;
+	return bz_uid_is_in(sift->found, row->uid);
 }
 
 static void try_rows(struct bz_sift *sift, struct bz_summary *rows, guint n,
