@@ -20,6 +20,7 @@ struct fixture {
 
 static int setup(void **state)
 {
+	static char name[] = "casa"; /* the account outlives this function */
 	struct fixture *f = g_new0(struct fixture, 1);
 	uint32_t folder;
 
@@ -32,8 +33,7 @@ static int setup(void **state)
 	assert_int_equal(
 		bz_store_folder_ensure(f->store, "INBOX", "Inbox", BZ_ROLE_INBOX, 1, &folder, NULL),
 		0);
-	f->account = (struct bz_account){
-		.id = (char[]){"casa"}, .dirname = (char[]){"casa"}, .mbox = f->mbox};
+	f->account = (struct bz_account){.id = name, .dirname = name, .mbox = f->mbox};
 	f->clock = (struct bz_clock){.real = NOON, .boot = 1000, .boot_id = "first"};
 	f->listed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	f->due = g_array_new(FALSE, FALSE, sizeof(struct bz_removal));
