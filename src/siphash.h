@@ -1,5 +1,5 @@
-/* SipHash-2-4 (Aumasson, Bernstein): a hash of foreign words that nobody without the key can make
- * collide. Any thread. */
+/* SipHash-2-4 (Aumasson, Bernstein) by OpenSSL: a hash of foreign words that nobody without the key
+ * can make collide. Any thread. Memory that is short ends the program, as everywhere. */
 #ifndef BZ_SIPHASH_H
 #define BZ_SIPHASH_H
 
