@@ -50,6 +50,18 @@ static struct term *start(struct fixture *f)
 	return f->t;
 }
 
+/* The list is there, and then the line is not, by the person's word. */
+static struct term *start_without_line(struct fixture *f, const char *text)
+{
+	struct term *t = start(f);
+
+	term_wait(t, text);
+	term_wait(t, "Casa online");
+	term_type(t, "w");
+	term_wait(t, "offline by choice");
+	return t;
+}
+
 static void leave(struct fixture *f)
 {
 	term_type(f->t, "q");
@@ -97,12 +109,8 @@ static void assert_found(
 static void a_mark_outlives_the_program(void **state)
 {
 	struct fixture *f = *state;
-	struct term *t = start(f);
+	struct term *t = start_without_line(f, "6 unread of 60");
 
-	term_wait(t, "6 unread of 60");
-	term_wait(t, "Casa online");
-	term_type(t, "w");
-	term_wait(t, "offline by choice");
 	term_type(t, "F");
 	term_wait(t, "1 change waits for the line");
 	term_wait(t, "!    2020");
@@ -129,12 +137,8 @@ static void a_mark_outlives_the_program(void **state)
 static void a_mark_taken_back_is_not_made(void **state)
 {
 	struct fixture *f = *state;
-	struct term *t = start(f);
+	struct term *t = start_without_line(f, "6 unread of 60");
 
-	term_wait(t, "6 unread of 60");
-	term_wait(t, "Casa online");
-	term_type(t, "w");
-	term_wait(t, "offline by choice");
 	term_type(t, "F");
 	term_wait(t, "1 change waits for the line");
 	term_type(t, "u");
@@ -151,12 +155,8 @@ static void a_mark_taken_back_is_not_made(void **state)
 static void a_move_waits_or_is_taken_back(void **state)
 {
 	struct fixture *f = *state;
-	struct term *t = start(f);
+	struct term *t = start_without_line(f, "letter 60");
 
-	term_wait(t, "letter 60");
-	term_wait(t, "Casa online");
-	term_type(t, "w");
-	term_wait(t, "offline by choice");
 	term_type(t, "d");
 	term_wait(t, "1 change waits for the line");
 	term_wait_gone(t, "letter 60");

@@ -205,6 +205,14 @@ static struct bz_event *answer(struct fixture *f)
 	}
 }
 
+static struct bz_event *answer_to(struct fixture *f, uint64_t request)
+{
+	struct bz_event *e = answer(f);
+
+	assert_int_equal(e->request, request);
+	return e;
+}
+
 /* How many rows the words leave; -1 = an error. */
 static int count(struct fixture *f, const char *limit)
 {
@@ -276,11 +284,9 @@ static void other_requests_come_between(void **state)
 	quick = submit(f, BZ_REQ_LISTING, NULL);
 	g_usleep(60 * 1000); /* a piece of time is over, as with slow disks */
 	hold(false);
-	e = answer(f);
-	assert_int_equal(e->request, quick);
+	e = answer_to(f, quick);
 	bz_event_free(e);
-	e = answer(f);
-	assert_int_equal(e->request, slow);
+	e = answer_to(f, slow);
 	assert_int_equal(bz_listing_size(e->listing), 9);
 	bz_event_free(e);
 }
@@ -296,8 +302,7 @@ static void a_cancelled_one_ends(void **state)
 	wait_for(&fake.fetches, 1);
 	bz_worker_cancel(f->worker, slow);
 	hold(false);
-	e = answer(f);
-	assert_int_equal(e->request, slow);
+	e = answer_to(f, slow);
 	assert_int_equal(e->err.kind, BZ_ERR_CANCELLED);
 	bz_event_free(e);
 	assert_int_equal(count(f, "lucia"), ROWS / 10);
@@ -354,8 +359,7 @@ static void a_stopped_search_keeps_the_line(void **state)
 	id = submit(f, BZ_REQ_SEARCH, "body:reunion");
 	wait_for(&fake.searches, 1);
 	bz_worker_cancel(f->worker, id);
-	e = answer(f);
-	assert_int_equal(e->request, id);
+	e = answer_to(f, id);
 	assert_int_equal(e->err.kind, BZ_ERR_CANCELLED);
 	bz_event_free(e);
 	hold(false);
@@ -374,11 +378,9 @@ static void other_requests_come_between_its_pieces(void **state)
 	wait_for(&fake.searches, 1);
 	quick = submit(f, BZ_REQ_LISTING, "lucia");
 	hold(false);
-	e = answer(f);
-	assert_int_equal(e->request, quick);
+	e = answer_to(f, quick);
 	bz_event_free(e);
-	e = answer(f);
-	assert_int_equal(e->request, slow);
+	e = answer_to(f, slow);
 	assert_int_equal(bz_listing_size(e->listing), ROWS / 5 + 1);
 	bz_event_free(e);
 }
