@@ -9,6 +9,13 @@
 
 #include <string.h>
 
+/* CLOSED: what came before is of the folder that was. */
+static bool tells_modseq(const char *code)
+{
+	return g_ascii_strncasecmp(code, "HIGHESTMODSEQ ", strlen("HIGHESTMODSEQ ")) == 0 ||
+	       g_ascii_strcasecmp(code, "NOMODSEQ") == 0 || g_ascii_strcasecmp(code, "CLOSED") == 0;
+}
+
 static void note_code(struct imap_box *box, const char *code)
 {
 	uint64_t n;
@@ -17,10 +24,7 @@ static void note_code(struct imap_box *box, const char *code)
 		box->uidvalidity = (uint32_t)n;
 	else if ((n = imap_code_number(code, "UIDNEXT")) > 0 && n <= UINT32_MAX)
 		box->uidnext = (uint32_t)n;
-	else if (g_ascii_strncasecmp(code, "HIGHESTMODSEQ ", 14) == 0 ||
-		 g_ascii_strcasecmp(code, "NOMODSEQ") == 0 ||
-		 g_ascii_strcasecmp(code, "CLOSED") ==
-			 0) /* what came before is of the old folder */
+	else if (tells_modseq(code))
 		box->modseq = imap_modseq(code, "HIGHESTMODSEQ");
 }
 

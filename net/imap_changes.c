@@ -137,14 +137,14 @@ struct asking {
 static void on_untagged(void *me, const struct imap_resp *r)
 {
 	struct asking *a = me;
+
 	if (r->kind == IMAP_FETCH) {
 		imap_intake_on.untagged(&a->in, r);
 	} else if (r->kind == IMAP_VANISHED_UIDS && r->earlier && a->in.b->qresync) {
 		a->odd = a->odd || !imap_ranges_read(r->text, a->ranges);
 	} else if (r->kind == IMAP_SEARCH) {
 		a->told = true;
-		a->odd = a->odd ||
-			 (r->text[0] != '\0' && !imap_ranges_read(r->text, a->ranges));
+		a->odd = a->odd || (r->text[0] != '\0' && !imap_ranges_read(r->text, a->ranges));
 	}
 }
 

@@ -70,6 +70,17 @@ bool imap_quota(const char *at, const char *end, struct imap_quota *quota)
 	return at != NULL && at < end;
 }
 
+static double fullness(const struct imap_quota *q)
+{
+	return q->limit > 0 ? (double)q->used / (double)q->limit : -1;
+}
+
+void imap_quota_keep_fullest(struct imap_quota *fullest, const struct imap_quota *quota)
+{
+	if (fullness(quota) > fullness(fullest))
+		*fullest = *quota;
+}
+
 /* Where it is the last, the blank in front of it goes with it. */
 static const char *size_begins(const char *word, const char *behind)
 {

@@ -58,15 +58,9 @@ static void note_flags(struct bz_folder *folder, const struct mailimap_mbx_list_
 	}
 }
 
-/* INBOX is one folder however it is written (RFC 3501 5.1). */
-static const char *name_of(const char *told)
-{
-	return g_ascii_strcasecmp(told, "INBOX") == 0 ? "INBOX" : told;
-}
-
 static void on_list(struct listing *l, const struct mailimap_mailbox_list *list)
 {
-	const char *name = name_of(list->mb_name);
+	const char *name = imap_known_name(list->mb_name);
 	struct bz_folder *folder;
 
 	if (l->found->len >= FOLDERS_MAX || name[0] == '\0' ||
@@ -87,21 +81,12 @@ static void on_list(struct listing *l, const struct mailimap_mailbox_list *list)
 
 static void on_status(struct listing *l, const struct imap_resp *r)
 {
-	struct bz_folder *folder = g_hash_table_lookup(l->by_name, name_of(r->text));
+	struct bz_folder *folder = g_hash_table_lookup(l->by_name, imap_known_name(r->text));
 
 	if (folder == NULL)
 		return;
 	imap_status(r->status, MAILIMAP_STATUS_ATT_MESSAGES, &folder->exists);
 	imap_status(r->status, MAILIMAP_STATUS_ATT_UNSEEN, &folder->unseen);
-}
-
-static void on_quota(struct listing *l, const struct imap_quota *q)
-{
-	struct imap_quota *f = &l->fullest;
-
-	if (q->limit > 0 && (f->limit == 0 || (double)q->used / (double)q->limit >
-						      (double)f->used / (double)f->limit))
-		*f = *q;
 }
 
 static void on_untagged(void *me, const struct imap_resp *r)
@@ -113,7 +98,7 @@ static void on_untagged(void *me, const struct imap_resp *r)
 	else if (r->kind == IMAP_STATUS)
 		on_status(l, r);
 	else if (r->kind == IMAP_QUOTA)
-		on_quota(l, &r->quota);
+		imap_quota_keep_fullest(&l->fullest, &r->quota);
 }
 
 static void on_end(void *me, enum imap_end end, const char *code, const char *text)

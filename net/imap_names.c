@@ -5,6 +5,11 @@
 
 /* --- wire and screen -------------------------------------------------------------------------- */
 
+const char *imap_known_name(const char *told)
+{
+	return g_ascii_strcasecmp(told, "INBOX") == 0 ? "INBOX" : told;
+}
+
 /* Modified UTF-7 (RFC 3501 5.1.3) by iconv; a name that is none is shown as it is. */
 char *imap_title(const char *name, char delimiter)
 {
@@ -98,20 +103,25 @@ static const char *const usual[][24] = {
 		"Correu brossa"},
 };
 
-static bool is_called(const struct bz_folder *folder, const char *title)
+/* Those that can have a use, by their titles without regard to case; the first of each. */
+static GHashTable *by_title(const GPtrArray *folders)
 {
-	g_autofree char *a = g_utf8_casefold(folder->title, -1);
-	g_autofree char *b = g_utf8_casefold(title, -1);
+	GHashTable *titles = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
-	return folder->role != BZ_ROLE_INBOX && folder->selectable && strcmp(a, b) == 0;
+	for (guint i = folders->len; i > 0; i--) {
+		struct bz_folder *f = g_ptr_array_index(folders, i - 1);
+
+		if (f->role != BZ_ROLE_INBOX && f->selectable)
+			g_hash_table_insert(titles, g_utf8_casefold(f->title, -1), f);
+	}
+	return titles;
 }
 
-static struct bz_folder *find_called(const GPtrArray *folders, const char *title)
+static struct bz_folder *find_called(GHashTable *titles, const char *title)
 {
-	for (guint i = 0; i < folders->len; i++)
-		if (is_called(g_ptr_array_index(folders, i), title))
-			return g_ptr_array_index(folders, i);
-	return NULL;
+	g_autofree char *folded = g_utf8_casefold(title, -1);
+
+	return g_hash_table_lookup(titles, folded);
 }
 
 /* Nothing else has this use; folder NULL: nothing has. */
@@ -135,10 +145,10 @@ static bool has_role(const GPtrArray *folders, enum bz_folder_role role)
 	return false;
 }
 
-static void guess_role(const GPtrArray *folders, enum bz_folder_role role)
+static void guess_role(GHashTable *titles, enum bz_folder_role role)
 {
 	for (size_t i = 0; usual[role][i] != NULL; i++) {
-		struct bz_folder *folder = find_called(folders, usual[role][i]);
+		struct bz_folder *folder = find_called(titles, usual[role][i]);
 
 		if (folder == NULL || folder->role != BZ_ROLE_NONE)
 			continue;
@@ -164,10 +174,14 @@ static void shorten_titles(const GPtrArray *folders)
 
 void imap_settle_names(GPtrArray *folders, const struct bz_account *account)
 {
+	GHashTable *titles;
+
 	shorten_titles(folders);
+	titles = by_title(folders);
 	for (enum bz_folder_role role = BZ_ROLE_SENT; role < BZ_ROLES; role++)
 		if (account->folders[role] != NULL)
-			give_role(folders, role, find_called(folders, account->folders[role]));
+			give_role(folders, role, find_called(titles, account->folders[role]));
 		else if (!has_role(folders, role))
-			guess_role(folders, role);
+			guess_role(titles, role);
+	g_hash_table_unref(titles);
 }

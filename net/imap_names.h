@@ -14,6 +14,8 @@ struct imap_naming {
 /* folders: struct bz_folder *. */
 void imap_learn_naming(struct imap_naming *naming, const GPtrArray *folders);
 
+/* INBOX is one folder however it is written (RFC 3501 section 5.1). Borrowed. */
+const char *imap_known_name(const char *told);
 /* A wire name for people: UTF-8, hierarchy with '/'. The caller frees. */
 char *imap_title(const char *name, char delimiter);
 /* The inverse, in modified UTF-7; NULL with REFUSED where a title cannot be said. The caller

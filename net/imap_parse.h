@@ -67,6 +67,8 @@ bool imap_quota(const char *at, const char *end, struct imap_quota *quota);
  * = it says none. */
 bool imap_status_size(
 	const char *at, const char *end, uint64_t *size, const char **from, const char **to);
+/* The fuller of both by its space stays in *fullest. */
+void imap_quota_keep_fullest(struct imap_quota *fullest, const struct imap_quota *quota);
 /* VANISHED (RFC 7162 section 3.2.10): the set that stands behind that word, unread; the
  * caller's. */
 char *imap_vanished(const char *at, const char *end, bool *earlier);

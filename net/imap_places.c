@@ -71,16 +71,10 @@ int imap_find_places(struct imap_moving *m, bool *any)
 static int ask_left(struct imap_moving *m, struct imap_intake *in)
 {
 	struct bz_msgref ref = {m->from.id, m->from.uidvalidity, m->uids[0]};
-	GString *set = g_string_new(NULL);
-	int rc = imap_enter(in->b, m->call.job, &ref, false, m->call.err);
 
-	(void)imap_uidset_add(set, m->uids, m->n);
-	imap_intake_ask(in, true, m->uids[0], m->uids[m->n - 1]);
-	if (rc == 0)
-		rc = imap_submit(in->b->conn, &imap_intake_on, in, NULL, m->call.err,
-			"UID FETCH %s (UID FLAGS)", set->str);
-	g_string_free(set, TRUE);
-	return rc == 0 ? imap_intake_wait(in, m->call.job, m->call.err) : -1;
+	if (imap_enter(in->b, m->call.job, &ref, false, m->call.err) != 0)
+		return -1;
+	return imap_intake_flags(in, m->call.job, m->uids, m->n, m->call.err);
 }
 
 /* What is in neither folder went as it was asked to, if that was MOVE. */

@@ -1,6 +1,7 @@
 /* What the mailbox on the server holds and may hold (RFC 9208), and how large its folders are
  * (STATUS SIZE: RFC 8438). */
 #include "net/imap_box.h"
+#include "net/imap_names.h"
 #include "src/lang.h"
 #include "src/usage.h"
 
@@ -13,6 +14,7 @@ struct asking {
 	struct bz_usage *usage;
 	GPtrArray *known;   /* struct bz_folder *, the store's */
 	GHashTable *folder; /* by name, in known */
+	struct imap_quota fullest;
 };
 
 static void on_quota(struct asking *a, const struct imap_resp *r)
@@ -20,6 +22,7 @@ static void on_quota(struct asking *a, const struct imap_resp *r)
 	struct bz_usage_root root = {g_strdup(r->text), r->quota.used, r->quota.limit,
 		r->quota.messages, r->quota.messages_limit};
 
+	imap_quota_keep_fullest(&a->fullest, &r->quota);
 	for (guint i = 0; i < a->usage->roots->len; i++) {
 		struct bz_usage_root *old =
 			&g_array_index(a->usage->roots, struct bz_usage_root, i);
@@ -39,7 +42,7 @@ static void on_quota(struct asking *a, const struct imap_resp *r)
 /* Each folder once, whatever a server says how often. */
 static void on_status(struct asking *a, const struct imap_resp *r)
 {
-	const char *name = g_ascii_strcasecmp(r->text, "INBOX") == 0 ? "INBOX" : r->text;
+	const char *name = imap_known_name(r->text);
 	const struct bz_folder *f = g_hash_table_lookup(a->folder, name);
 	struct bz_usage_folder size = {0};
 
@@ -114,32 +117,15 @@ static int ask(struct asking *a, const char *folder)
 	return imap_go(b, a->call.job, NULL, a->call.err);
 }
 
-/* The status line follows: the fullest of them. */
-static void tell_space(const struct asking *a)
-{
-	const struct bz_report *report = a->call.job->report;
-	const struct bz_usage_root *fullest = NULL;
-
-	for (guint i = 0; i < a->usage->roots->len; i++) {
-		const struct bz_usage_root *r =
-			&g_array_index(a->usage->roots, struct bz_usage_root, i);
-
-		if (r->limit > 0 &&
-			(fullest == NULL || (double)r->used / (double)r->limit >
-						    (double)fullest->used / (double)fullest->limit))
-			fullest = r;
-	}
-	if (fullest != NULL)
-		report->space(report->me, 0, fullest->used, fullest->limit);
-}
-
 static int complete(struct asking *a, const char *folder)
 {
 	struct bz_store *store = a->call.b->store;
 	struct bz_folder open;
+	const struct bz_report *report = a->call.job->report;
 	int rc = 0;
 
-	tell_space(a);
+	if (a->fullest.limit > 0) /* the status line follows */
+		report->space(report->me, 0, a->fullest.used, a->fullest.limit);
 	if (a->usage->folders->len == 0)
 		rc = bz_usage_count_folders(a->usage, store, a->call.err);
 	bz_usage_rank_folders(a->usage);

@@ -1,5 +1,6 @@
 #include "net/imap_rows.h"
 #include "net/imap_box.h"
+#include "net/imap_uidset.h"
 #include "src/lang.h"
 #include "src/mime.h"
 
@@ -143,6 +144,20 @@ int imap_intake_wait(struct imap_intake *in, const struct bz_job *job, struct bz
 		return -1;
 	imap_intake_sort(in);
 	return 0;
+}
+
+int imap_intake_flags(struct imap_intake *in, const struct bz_job *job, const uint32_t *uids,
+	size_t n, struct bz_err *err)
+{
+	GString *set = g_string_new(NULL);
+	int rc;
+
+	(void)imap_uidset_add(set, uids, n);
+	imap_intake_ask(in, true, uids[0], uids[n - 1]);
+	rc = imap_submit(
+		in->b->conn, &imap_intake_on, in, NULL, err, "UID FETCH %s (UID FLAGS)", set->str);
+	g_string_free(set, TRUE);
+	return rc == 0 ? imap_intake_wait(in, job, err) : -1;
 }
 
 bool imap_intake_is_top(const struct imap_intake *in)

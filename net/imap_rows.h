@@ -32,6 +32,11 @@ void imap_intake_init(struct imap_intake *in, struct bz_backend *b);
 void imap_intake_ask(struct imap_intake *in, bool by_uid, uint32_t low, uint32_t high);
 /* Until what was asked for is answered, then sorted: 0 or -1. */
 int imap_intake_wait(struct imap_intake *in, const struct bz_job *job, struct bz_err *err);
+/* The flags of n <= IMAP_SET_UIDS messages of the selected folder (UIDs ascending, each once):
+ * asked for and waited for, as above. Of those that are gone nothing is told (RFC 3501
+ * section 6.4.8). */
+int imap_intake_flags(struct imap_intake *in, const struct bz_job *job, const uint32_t *uids,
+	size_t n, struct bz_err *err);
 void imap_intake_clear(struct imap_intake *in);
 /* Handler of a FETCH; me = the intake. */
 extern const struct imap_on imap_intake_on;
