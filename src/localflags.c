@@ -59,7 +59,9 @@ static int begin(struct change *c, struct bz_localmail *mail, const struct bz_jo
 	if (bz_localmail_writable(mail, err) != 0)
 		return -1;
 	c->folder = bz_localmail_by_id(mail, refs[0].folder, err);
-	if (c->folder == NULL || bz_mail_begin(mail->store, job->cancel, err) != 0)
+	if (c->folder == NULL ||
+		bz_localmail_find_all(mail, job, c->folder, refs, n, err) != 0 ||
+		bz_mail_begin(mail->store, job->cancel, err) != 0)
 		return -1;
 	c->targets = g_array_new(FALSE, TRUE, sizeof(struct target));
 	g_array_set_clear_func(c->targets, clear_target);

@@ -300,12 +300,43 @@ int bz_localmail_look(
 	return 0;
 }
 
+/* In the folder as far as state.db knows, while no walk has made a row of it yet. */
+static bool is_to_be_found(const struct bz_localmail *mail, const struct bz_local_folder *folder,
+	const struct bz_msgref *ref)
+{
+	struct bz_summary row;
+	struct bz_local local;
+	g_autofree char *name = NULL;
+
+	if (bz_store_by_uid(mail->store, ref->folder, ref->uid, &row, NULL) == 0) {
+		bz_summary_clear(&row);
+		return false;
+	}
+	return bz_store_local_get(mail->store, ref->uid, &local, &name, NULL) == 0 &&
+	       local.state == BZ_LOCAL_HERE && strcmp(name, folder->name) == 0;
+}
+
+int bz_localmail_find_all(struct bz_localmail *mail, const struct bz_job *job,
+	struct bz_local_folder *folder, const struct bz_msgref *refs, size_t n, struct bz_err *err)
+{
+	bool more = false;
+
+	for (size_t i = 0; i < n && !more; i++)
+		more = is_to_be_found(mail, folder, &refs[i]);
+	while (more)
+		if (look_one(folder, job, &more, err) != 0)
+			return -1;
+	return 0;
+}
+
 int bz_localmail_fetch(struct bz_localmail *mail, const struct bz_job *job,
 	const struct bz_msgref *ref, struct bz_message **out, struct bz_err *err)
 {
 	struct bz_local_folder *folder = bz_localmail_by_id(mail, ref->folder, err);
 
-	return folder != NULL ? bz_localbox_fetch(folder->box, job, ref, out, err) : -1;
+	if (folder == NULL || bz_localmail_find_all(mail, job, folder, ref, 1, err) != 0)
+		return -1;
+	return bz_localbox_fetch(folder->box, job, ref, out, err);
 }
 
 void bz_localmail_stamp(int fd, char out[96])

@@ -28,6 +28,11 @@ struct bz_local_folder *bz_localmail_by_id(
 /* The folders as the files are; rows of others go. */
 int bz_localmail_sync(struct bz_localmail *mail, struct bz_err *err);
 
+/* A walk that is due, or under way, has rows for only some messages: it is finished where one of
+ * refs (all of the folder) waits for its row. Without the lock of the mail. */
+int bz_localmail_find_all(struct bz_localmail *mail, const struct bz_job *job,
+	struct bz_local_folder *folder, const struct bz_msgref *refs, size_t n, struct bz_err *err);
+
 /* What bz_append wrote, as rows of the folder: told, and the place of each kept. */
 int bz_localmail_show(struct bz_localmail *mail, const struct bz_job *job,
 	struct bz_local_folder *folder, const struct bz_append *to,

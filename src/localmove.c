@@ -380,7 +380,8 @@ int bz_localmail_move(struct bz_localmail *mail, const struct bz_job *job,
 	if (j.to == j.from)
 		return bz_err_set(err, BZ_ERR_REFUSED, BZ_CODE_NONE,
 			_("That is the folder in which they are."));
-	if (bz_mail_begin(mail->store, job->cancel, err) != 0)
+	if (bz_localmail_find_all(mail, job, j.from, refs, n, err) != 0 ||
+		bz_mail_begin(mail->store, job->cancel, err) != 0)
 		return -1;
 	rc = move_all(&j, n, err);
 	bz_mail_end(mail->store);

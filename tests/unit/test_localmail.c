@@ -737,6 +737,39 @@ static void folders_are_made_renamed_and_deleted(void **state)
 	assert_list(f, "INBOX", "3*");
 }
 
+/* A renamed folder's file is walked anew; what is done to its messages before that is done. */
+static void what_is_done_before_a_walk_is_done(void **state)
+{
+	struct fixture *f = *state;
+	struct bz_msgref flagged, gone, moved;
+	struct bz_err err = {0};
+
+	deliver(f, 1, 3);
+	assert_int_equal(create(f, "Year", &err), 0);
+	flagged = move(f, "INBOX", 1, "Year", false);
+	gone = move(f, "INBOX", 2, "Year", true);
+	moved = move(f, "INBOX", 3, "Year", false);
+	assert_int_equal(bz_localmail_rename_folder(f->mail, &f->job, "Year", "Old", &err), 0);
+	flagged.folder = gone.folder = moved.folder = id_of(f, "Old");
+	assert_int_equal(bz_localmail_expunge(f->mail, &f->job, &gone, 1, &err), 0);
+	assert_list(f, "Old", "3* 1*");
+	assert_int_equal(bz_localmail_rename_folder(f->mail, &f->job, "Old", "Year", &err), 0);
+	flagged.folder = moved.folder = id_of(f, "Year");
+	assert_int_equal(bz_localmail_set_flags(
+				 f->mail, &f->job, &flagged, 1, BZ_FLAG_FLAGGED, 0, &err),
+		0);
+	assert_list(f, "Year", "3* 1*!");
+	assert_int_equal(bz_localmail_rename_folder(f->mail, &f->job, "Year", "Old", &err), 0);
+	moved.folder = id_of(f, "Old");
+	assert_int_equal(bz_localmail_move(
+				 f->mail, &f->job, &moved, 1, "INBOX", false, NULL, &err),
+		0);
+	assert_list(f, "INBOX", "3* 2*");
+	assert_int_equal(bz_localmail_rename_folder(f->mail, &f->job, "Old", "Year", &err), 0);
+	flagged.folder = id_of(f, "Year");
+	assert_reads(f, &flagged, 1);
+}
+
 static void bad_names_are_refused(void **state)
 {
 	static const char *const bad[] = {"", "/", "a/", "/a", "a//b", "..", "a/../b", ".", "a\nb",
@@ -1067,6 +1100,7 @@ int main(void)
 		CASE(a_mark_taken_off_brings_a_message_back),
 		CASE(a_file_locked_by_another_program_waits),
 		CASE(folders_are_made_renamed_and_deleted),
+		CASE(what_is_done_before_a_walk_is_done),
 		CASE(bad_names_are_refused),
 		CASE(only_folders_are_listed),
 		CASE(without_state_the_mail_is_readable),
