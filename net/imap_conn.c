@@ -110,6 +110,7 @@ static const struct {
 	{"LITERAL-", IMAP_CAP_LITERAL_PLUS},
 	{"STATUS=SIZE", IMAP_CAP_STATUS_SIZE},
 	{"IMAP4rev2", IMAP_CAP_STATUS_SIZE},
+	{"NOTIFY", IMAP_CAP_NOTIFY},
 };
 
 static void read_caps(struct imap_conn *c, const char *text)

@@ -23,7 +23,8 @@ enum imap_cap {
 	IMAP_CAP_CONDSTORE = 1 << 13, /* QRESYNC is told apart by ENABLED */
 	IMAP_CAP_ESEARCH = 1 << 14,
 	IMAP_CAP_LITERAL_PLUS = 1 << 15, /* or LITERAL-: for up to 4,096 bytes */
-	IMAP_CAP_STATUS_SIZE = 1 << 16   /* RFC 8438; part of IMAP4rev2 */
+	IMAP_CAP_STATUS_SIZE = 1 << 16,  /* RFC 8438; part of IMAP4rev2 */
+	IMAP_CAP_NOTIFY = 1 << 17
 };
 
 enum imap_end { IMAP_OK, IMAP_NO, IMAP_BAD };

@@ -86,6 +86,13 @@ static void note_fetch(struct imap_live *live, const struct imap_resp *r)
 		note_flags(live, &(struct imap_uid_flags){*slot, item.flags});
 }
 
+/* Told once it is the folder's counts that are asked for: the words differ by the event. */
+static void note_status(struct imap_live *live, const struct imap_resp *r)
+{
+	live->inbox_told =
+		live->inbox_told || (live->notifies && g_ascii_strcasecmp(r->text, "INBOX") == 0);
+}
+
 void imap_live_note(struct bz_backend *b, const struct imap_resp *r)
 {
 	uint64_t validity;
@@ -96,7 +103,11 @@ void imap_live_note(struct bz_backend *b, const struct imap_resp *r)
 		note_exists(&b->live, r->number, b->box.exists);
 	} else if (r->kind == IMAP_FETCH) {
 		note_fetch(&b->live, r);
+	} else if (r->kind == IMAP_STATUS) {
+		note_status(&b->live, r);
 	} else if (r->kind == IMAP_STATE) {
+		if (g_ascii_strcasecmp(r->code, "NOTIFICATIONOVERFLOW") == 0)
+			b->live.notifies = false;
 		validity = imap_code_number(r->code, "UIDVALIDITY");
 		b->live.renumbered =
 			b->live.renumbered || (validity > 0 && validity != b->box.uidvalidity);

@@ -53,10 +53,13 @@ struct imap_live {
 	bool lost;         /* something changed that cannot be followed */
 	bool renumbered;   /* UIDVALIDITY changed */
 	/* imap_watch.c */
-	bool no_idle;    /* refused, or ended by the server itself */
-	double poll_at;  /* bz_now scale: NOOP; 0 = not set */
-	double inbox_at; /* bz_now scale: not before, STATUS of the Inbox */
-	bool inbox_due;  /* something came since the last */
+	bool no_idle;      /* refused, or ended by the server itself */
+	double poll_at;    /* bz_now scale: NOOP; 0 = not set */
+	double inbox_seen; /* bz_now scale: the last STATUS of the Inbox */
+	bool inbox_due;    /* something came since the last */
+	bool inbox_told;   /* the server said that something changed there */
+	bool notify_asked; /* NOTIFY (RFC 5465), once a connection */
+	bool notifies;     /* agreed to, and not given up since */
 	struct imap_result idle;
 };
 

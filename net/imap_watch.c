@@ -1,5 +1,6 @@
 /* The folder in view while nothing else is to be done: IDLE (RFC 2177), else NOOP by the clock; and
- * the Inbox beside it by STATUS. IDLE goes on over several calls: what needs the line ends it. */
+ * the Inbox beside it by STATUS: when the server says that something changed there (NOTIFY, RFC
+ * 5465), else by the clock. IDLE goes on over several calls: what needs the line ends it. */
 #include "net/imap_live.h"
 #include "net/login.h"
 #include "src/lang.h"
@@ -8,10 +9,12 @@
 #include <string.h>
 
 #define IDLE_SECONDS (28 * 60.0) /* RFC 2177: less than 29 minutes */
-#define INBOX_SECONDS 60.0
-#define GATHER_SECONDS 0.2   /* what comes together is put into the store together */
-#define QUIET_SECONDS 0.01   /* nothing came for so long: that was all of it */
-#define PARTIAL_SECONDS 0.02 /* for the rest of half a response, before looking around again */
+#define INBOX_SECONDS 60.0       /* between two looks at the Inbox */
+#define DUE_SECONDS 10.0         /* where something happened in the folder in view */
+#define TOLD_SECONDS 1.0         /* where the server told */
+#define GATHER_SECONDS 0.2       /* what comes together is put into the store together */
+#define QUIET_SECONDS 0.01       /* nothing came for so long: that was all of it */
+#define PARTIAL_SECONDS 0.02     /* for the rest of half a response, before looking around again */
 
 /* --- what may end it -------------------------------------------------------------------------- */
 
@@ -88,7 +91,7 @@ static int keep_polling(struct bz_backend *b, const struct bz_job *job, struct b
 /* --- the Inbox beside another folder ---------------------------------------------------------- */
 
 struct inbox {
-	bool told;
+	unsigned told; /* so many times */
 	uint32_t exists, unseen;
 };
 
@@ -99,7 +102,7 @@ static void on_status(void *me, const struct imap_resp *r)
 	if (r->kind != IMAP_STATUS || r->status->st_info_list == NULL ||
 		g_ascii_strcasecmp(r->text, "INBOX") != 0)
 		return;
-	inbox->told = true;
+	inbox->told++;
 	imap_status(r->status, MAILIMAP_STATUS_ATT_MESSAGES, &inbox->exists);
 	imap_status(r->status, MAILIMAP_STATUS_ATT_UNSEEN, &inbox->unseen);
 }
@@ -123,9 +126,26 @@ static int put_inbox(struct bz_backend *b, const struct bz_job *job, const struc
 	return rc;
 }
 
-static bool is_inbox_due(const struct bz_backend *b)
+static bool is_beside(const struct bz_backend *b)
 {
-	return b->live.inbox_due && b->box.name != NULL && strcmp(b->box.name, "INBOX") != 0;
+	return b->box.name != NULL && strcmp(b->box.name, "INBOX") != 0;
+}
+
+/* Without check-every what happens in the folder in view is the occasion. */
+static bool is_inbox_wanted(const struct bz_backend *b)
+{
+	const struct imap_live *live = &b->live;
+	bool by_clock = !live->notifies && b->account->check_every > 0;
+
+	return is_beside(b) && (live->inbox_told || live->inbox_due || by_clock);
+}
+
+/* bz_now scale: not before. */
+static double inbox_at(const struct imap_live *live)
+{
+	double every = live->inbox_due ? DUE_SECONDS : INBOX_SECONDS;
+
+	return live->inbox_seen + (live->inbox_told ? TOLD_SECONDS : every);
 }
 
 static int look_at_inbox(struct bz_backend *b, const struct bz_job *job, struct bz_err *err)
@@ -133,14 +153,34 @@ static int look_at_inbox(struct bz_backend *b, const struct bz_job *job, struct 
 	static const struct imap_on on = {.untagged = on_status};
 	struct inbox inbox = {0};
 
-	if (!is_inbox_due(b) || bz_now() < b->live.inbox_at)
+	if (!is_inbox_wanted(b) || bz_now() < inbox_at(&b->live))
 		return 0;
-	b->live.inbox_due = false;
-	b->live.inbox_at = bz_now() + INBOX_SECONDS;
+	b->live.inbox_seen = bz_now();
 	if (imap_submit(b->conn, &on, &inbox, NULL, err, "STATUS INBOX (MESSAGES UNSEEN)") != 0 ||
 		imap_go(b, job, NULL, err) != 0)
 		return -1;
-	return inbox.told ? put_inbox(b, job, &inbox, err) : 0;
+	b->live.inbox_due = false;
+	b->live.inbox_told = inbox.told > 1; /* one is the answer */
+	return inbox.told > 0 ? put_inbox(b, job, &inbox, err) : 0;
+}
+
+/* What happens in the folder in view goes on being told, removals only where they may be. */
+static int ask_to_be_told(struct bz_backend *b, const struct bz_job *job, struct bz_err *err)
+{
+	static const struct imap_on on = {.end = imap_on_end};
+	struct imap_result result;
+
+	if (b->live.notify_asked || !is_beside(b) || (imap_caps(b->conn) & IMAP_CAP_NOTIFY) == 0)
+		return 0;
+	b->live.notify_asked = true;
+	if (imap_submit(b->conn, &on, &result, NULL, err,
+		    "NOTIFY SET (SELECTED-DELAYED (MessageNew MessageExpunge FlagChange)) "
+		    "(MAILBOXES INBOX (MessageNew MessageExpunge FlagChange))") != 0 ||
+		imap_go(b, job, NULL, err) != 0)
+		return -1;
+	b->live.notifies = result.end == IMAP_OK;
+	b->live.inbox_due = true; /* what came before */
+	return 0;
 }
 
 /* --- waiting ---------------------------------------------------------------------------------- */
@@ -154,7 +194,7 @@ static double next_due(const struct bz_backend *b)
 		due = since + (imap_idle_is_asked(b->conn) ? IMAP_STALL_SECONDS : IDLE_SECONDS);
 	else if (b->live.poll_at > 0)
 		due = b->live.poll_at;
-	return is_inbox_due(b) ? MIN(due, b->live.inbox_at) : due;
+	return is_inbox_wanted(b) ? MIN(due, inbox_at(&b->live)) : due;
 }
 
 static int check_asked(const struct bz_backend *b, struct bz_err *err)
@@ -204,7 +244,7 @@ static int attend(struct bz_backend *b, const struct bz_job *job, bool *again, s
 		return -1;
 	if (*again)
 		return 0;
-	if (look_at_inbox(b, job, err) != 0)
+	if (ask_to_be_told(b, job, err) != 0 || look_at_inbox(b, job, err) != 0)
 		return -1;
 	return can_idle(b) ? keep_idling(b, job, err) : keep_polling(b, job, err);
 }

@@ -295,12 +295,11 @@ static void a_server_that_ends_and_begins_again(void **state)
 	leave(t);
 }
 
-static void the_inbox_is_counted_beside_another_folder(void **state)
+static struct term *beside_the_inbox(struct fixture *f, const char *config)
 {
-	struct fixture *f = *state;
 	struct term *t;
 
-	begin(f, "", "");
+	begin(f, config, "");
 	t = start(f, 36, 120);
 	term_wait(t, "6 unread of 60");
 	term_wait(t, "dev");
@@ -308,9 +307,34 @@ static void the_inbox_is_counted_beside_another_folder(void **state)
 	term_type(t, "cdev\r");
 	term_wait(t, "Casa > dev");
 	term_wait(t, "1 unread of 12");
+	return t;
+}
+
+/* Nothing happens in the folder in view. */
+static void the_server_tells_of_the_inbox_beside_another_folder(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t = beside_the_inbox(f, "");
+
+	term_wait(t, "Inbox             6");
 	append(f, "INBOX", 61);
+	term_wait(t, "Inbox             7");
+	append(f, "INBOX", 62);
+	term_wait(t, "Inbox             8");
+	append(f, "dev", 13); /* which is followed as before */
+	term_wait(t, "letter 13");
+	leave(t);
+}
+
+static void the_inbox_is_counted_beside_another_folder(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t = beside_the_inbox(f, "imap_capability = IMAP4rev1 LIST-STATUS IDLE\n");
+
+	append(f, "INBOX", 61);
+	append(f, "dev", 13);
 	/* the first may come with the opening of the folder: then nobody is woken by it */
-	for (int i = 13; i < 20 && !term_wait_for(t, "Inbox             7", 3000); i++)
+	for (int i = 14; i < 30 && !term_wait_for(t, "Inbox             7", 3000); i++)
 		append(f, "dev", i);
 	term_wait(t, "letter 13");
 	assert_true(term_find(t, "Inbox             7") > 0);
@@ -453,6 +477,7 @@ int main(void)
 		CASE(own_marks_and_those_of_others_agree),
 		CASE(the_selected_message_keeps_its_place),
 		CASE(a_server_that_ends_and_begins_again),
+		CASE(the_server_tells_of_the_inbox_beside_another_folder),
 		CASE(the_inbox_is_counted_beside_another_folder),
 		CASE(without_idle_the_clock_asks),
 		CASE(a_bye_ends_the_line_at_once),
