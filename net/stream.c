@@ -397,15 +397,6 @@ static ssize_t read_tls(struct bz_stream *s, void *buf, size_t n, struct bz_err 
 	return k > 0 ? k : retry_tls(s, k, err);
 }
 
-static int check_over(const struct bz_stream *s, struct bz_err *err)
-{
-	if (g_cancellable_is_cancelled(s->cancel))
-		return bz_err_set(err, BZ_ERR_CANCELLED, BZ_CODE_NONE, _("Stopped."));
-	if (s->deadline > 0 && bz_now() >= s->deadline) /* also where bytes never stop coming */
-		return timed_out(s, bz_now(), err);
-	return 0;
-}
-
 static ssize_t read_wire(struct bz_stream *s, void *buf, size_t n, struct bz_err *err)
 {
 	ssize_t k = 0;
@@ -419,7 +410,8 @@ static ssize_t read_wire(struct bz_stream *s, void *buf, size_t n, struct bz_err
 	return k;
 }
 
-/* As many compressed bytes as give one; more wait until they are asked for. */
+/* As many compressed bytes as give one; more wait until they are asked for. The layer bounds how
+ * many may give none. */
 static ssize_t read_packed(struct bz_stream *s, void *buf, size_t n, struct bz_err *err)
 {
 	ssize_t k;
@@ -427,7 +419,7 @@ static ssize_t read_packed(struct bz_stream *s, void *buf, size_t n, struct bz_e
 	while ((k = bz_deflate_take(s->packed, buf, n, err)) == 0) {
 		size_t room;
 		void *in = bz_deflate_room(s->packed, &room);
-		ssize_t came = check_over(s, err) == 0 ? read_wire(s, in, room, err) : -1;
+		ssize_t came = read_wire(s, in, room, err);
 
 		if (came < 0)
 			return -1;
@@ -440,8 +432,10 @@ ssize_t bz_stream_read(struct bz_stream *s, void *buf, size_t n, struct bz_err *
 {
 	ssize_t k;
 
-	if (check_over(s, err) != 0)
-		return -1;
+	if (g_cancellable_is_cancelled(s->cancel))
+		return bz_err_set(err, BZ_ERR_CANCELLED, BZ_CODE_NONE, _("Stopped."));
+	if (s->deadline > 0 && bz_now() >= s->deadline) /* also where bytes never stop coming */
+		return timed_out(s, bz_now(), err);
 	k = s->packed != NULL ? read_packed(s, buf, n, err) : read_wire(s, buf, n, err);
 	if (k < 0)
 		return -1;
