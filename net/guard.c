@@ -47,6 +47,12 @@ size_t bz_guard_held(const struct bz_guard *g)
 	return g->end - g->at;
 }
 
+void bz_guard_start_deflate(struct bz_guard *g)
+{
+	bz_stream_start_deflate(g->stream, g->buf + g->at, g->end - g->at);
+	g->at = g->end = 0;
+}
+
 static int bad(const struct bz_guard *g, enum bz_err_kind kind, const char *why, struct bz_err *err)
 {
 	return bz_err_set(err, kind, BZ_CODE_NONE,

@@ -36,6 +36,9 @@ int bz_guard_line(
 int bz_guard_dotted(struct bz_guard *guard, int (*f)(void *me, const char *bytes, size_t n),
 	void *me, struct bz_err *err);
 
+/* The stream is compressed from the byte on that comes next, be it read already or not. */
+void bz_guard_start_deflate(struct bz_guard *guard);
+
 /* Bytes read from the stream and not yet given out (must be 0 before STARTTLS). */
 size_t bz_guard_held(const struct bz_guard *guard);
 

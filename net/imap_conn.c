@@ -14,7 +14,7 @@ struct command {
 	struct imap_on on;
 	void *me;
 	char *more; /* sent at "+", up to LF */
-	bool idles;
+	bool idles, packs;
 };
 
 enum idle {
@@ -32,6 +32,7 @@ struct imap_conn {
 	unsigned last_tag;
 	unsigned caps;
 	char bye[240];
+	bool is_packing; /* COMPRESS is unanswered: how to write on is not known */
 	enum idle idle;
 	double idle_since;
 	void (*watch)(void *me, const struct imap_resp *resp);
@@ -108,6 +109,7 @@ static const struct {
 	{"ESEARCH", IMAP_CAP_ESEARCH},
 	{"LITERAL+", IMAP_CAP_LITERAL_PLUS},
 	{"LITERAL-", IMAP_CAP_LITERAL_PLUS},
+	{"COMPRESS=DEFLATE", IMAP_CAP_COMPRESS},
 	{"STATUS=SIZE", IMAP_CAP_STATUS_SIZE},
 	{"IMAP4rev2", IMAP_CAP_STATUS_SIZE},
 	{"NOTIFY", IMAP_CAP_NOTIFY},
@@ -202,7 +204,7 @@ int imap_write(struct imap_conn *c, struct bz_err *err)
 {
 	int rc;
 
-	if (c->idle == IDLE_ASKED)
+	if (c->idle == IDLE_ASKED || c->is_packing)
 		return 0;
 	if (c->idle == IDLE_ON)
 		g_string_prepend(c->out, "DONE\r\n");
@@ -250,6 +252,14 @@ int imap_greeting(struct imap_conn *c, struct bz_err *err)
 	return broken(c, r->text, err);
 }
 
+/* Its OK is in clear, the next byte is not. */
+static void end_compress(struct imap_conn *c, enum imap_end end)
+{
+	c->is_packing = false;
+	if (end == IMAP_OK)
+		bz_guard_start_deflate(c->guard);
+}
+
 static int answer(struct imap_conn *c, const struct imap_resp *r, struct bz_err *err)
 {
 	GList *l = c->sent.head;
@@ -270,6 +280,8 @@ static int answer(struct imap_conn *c, const struct imap_resp *r, struct bz_err 
 		return broken(c, r->word, err);
 	command = l->data;
 	g_queue_delete_link(&c->sent, l);
+	if (command->packs)
+		end_compress(c, end);
 	if (command->on.end != NULL)
 		command->on.end(command->me, end, r->code, r->text);
 	if (command->idles)
@@ -372,6 +384,25 @@ int imap_run(struct imap_conn *c, struct bz_err *err)
 			dispatch(c, r, err) != 0)
 			return -1;
 	}
+	return 0;
+}
+
+/* --- COMPRESS --------------------------------------------------------------------------------- */
+
+bool imap_is_at_rest(const struct imap_conn *c)
+{
+	return g_queue_is_empty((GQueue *)&c->sent);
+}
+
+int imap_compress(struct imap_conn *c, struct bz_err *err)
+{
+	static const struct imap_on on = {0};
+
+	if (imap_submit(c, &on, NULL, NULL, err, "COMPRESS DEFLATE") != 0 ||
+		imap_write(c, err) != 0)
+		return -1;
+	((struct command *)g_queue_peek_tail(&c->sent))->packs = true;
+	c->is_packing = true;
 	return 0;
 }
 

@@ -24,7 +24,8 @@ enum imap_cap {
 	IMAP_CAP_ESEARCH = 1 << 14,
 	IMAP_CAP_LITERAL_PLUS = 1 << 15, /* or LITERAL-: for up to 4,096 bytes */
 	IMAP_CAP_STATUS_SIZE = 1 << 16,  /* RFC 8438; part of IMAP4rev2 */
-	IMAP_CAP_NOTIFY = 1 << 17
+	IMAP_CAP_NOTIFY = 1 << 17,
+	IMAP_CAP_COMPRESS = 1 << 18      /* =DEFLATE */
 };
 
 enum imap_end { IMAP_OK, IMAP_NO, IMAP_BAD };
@@ -65,6 +66,12 @@ int imap_run(struct imap_conn *conn, struct bz_err *err);
 int imap_write(struct imap_conn *conn, struct bz_err *err);
 /* Is a command written in part, the rest waiting for "+"? Then nothing else may be written. */
 bool imap_is_mid_command(const struct imap_conn *conn);
+
+/* Is no command waiting, to be written or for its answer? */
+bool imap_is_at_rest(const struct imap_conn *conn);
+/* COMPRESS DEFLATE (RFC 4978) is written, at rest alone; nothing else is before it was answered.
+ * From the line end of an OK on both ways are compressed; refused, all is as it was. */
+int imap_compress(struct imap_conn *conn, struct bz_err *err);
 
 /* IDLE (RFC 2177) is written, nothing else waiting; imap_run ends it: DONE rides ahead of what was
  * submitted. Untagged responses up to its answer are the watcher's alone: the server sent them

@@ -31,7 +31,9 @@ void imap_disconnect(struct bz_backend *b)
 {
 	imap_conn_free(b->conn);
 	b->conn = NULL;
-	b->caps_asked = b->qresync = false;
+	b->caps_asked = b->qresync = b->compress_asked = false;
+	b->no_compress =
+		b->no_compress || (b->stream != NULL && bz_stream_is_deflate_broken(b->stream));
 	imap_search_forget(b);
 	bz_stream_close(&b->stream);
 	g_free(b->box.name);

@@ -81,6 +81,8 @@ struct bz_backend {
 	struct imap_conn *conn; /* NULL = no line */
 	bool caps_asked;        /* logged in, by CAPABILITY */
 	bool qresync;           /* enabled: VANISHED comes in place of EXPUNGE */
+	bool compress_asked;    /* on this line */
+	bool no_compress;       /* the server's failed on an earlier line */
 	struct imap_box box;
 	struct imap_changes changes;
 	struct imap_live live;
@@ -112,6 +114,9 @@ int imap_know_caps(struct imap_call *call, unsigned wanted);
 int imap_go(struct bz_backend *b, const struct bz_job *job, const struct imap_result *login,
 	struct bz_err *err);
 void imap_disconnect(struct bz_backend *b);
+/* imap_compress.c: compressed from here on, where the server offers it; asked once a line. A turn:
+ * behind the rows that the person waits for. -1: the line is of no use. */
+int imap_compress_once(struct bz_backend *b, const struct bz_job *job, struct bz_err *err);
 /* imap_search.c: the line is gone, and with it what was asked. */
 void imap_search_forget(struct bz_backend *b);
 /* Was one given up that the server has not answered yet? */

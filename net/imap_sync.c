@@ -374,7 +374,9 @@ int imap_background(struct bz_backend *b, const struct bz_job *job, bool *more, 
 	*more = false;
 	if (b->conn == NULL || b->box.name == NULL || !b->box.passing)
 		return 0;
-	if (b->box.low_uid > 0 && imap_live_fetch(b, job, err) != 0) /* in the midst of a pass */
+	if (imap_compress_once(b, job, err) != 0 ||
+		(b->box.low_uid > 0 &&
+			imap_live_fetch(b, job, err) != 0)) /* in the midst of a pass */
 		return -1;
 	if (imap_changes_are_asked(b))
 		rc = imap_changes_step(b, job, err);

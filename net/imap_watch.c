@@ -244,7 +244,8 @@ static int attend(struct bz_backend *b, const struct bz_job *job, bool *again, s
 		return -1;
 	if (*again)
 		return 0;
-	if (ask_to_be_told(b, job, err) != 0 || look_at_inbox(b, job, err) != 0)
+	if (imap_compress_once(b, job, err) != 0 || ask_to_be_told(b, job, err) != 0 ||
+		look_at_inbox(b, job, err) != 0)
 		return -1;
 	return can_idle(b) ? keep_idling(b, job, err) : keep_polling(b, job, err);
 }

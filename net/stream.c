@@ -1,4 +1,5 @@
 #include "net/stream.h"
+#include "net/deflate.h"
 #include "net/dial.h"
 #include "net/tls.h"
 #include "src/lang.h"
@@ -18,7 +19,8 @@ enum { SLICE_MS = 50 };
 
 struct bz_stream {
 	int fd;
-	SSL *ssl; /* NULL = clear */
+	SSL *ssl;                  /* NULL = clear */
+	struct bz_deflate *packed; /* NULL = as it is */
 	char *host;
 	struct bz_hurry hurry;
 	GCancellable *cancel;
@@ -28,7 +30,7 @@ struct bz_stream {
 	uint64_t budget, used;
 	double hurried;      /* since when somebody is in a hurry; 0 = nobody */
 	uint64_t hurried_in; /* what had come by then */
-	uint64_t in;         /* bytes that came, above TLS */
+	uint64_t in;         /* bytes that came, above TLS and below inflate */
 };
 
 double bz_now(void)
@@ -124,7 +126,8 @@ int bz_stream_wait(struct bz_stream *s, int wake, double until, struct bz_err *e
 	int n = 0;
 
 	s->last_in = bz_now(); /* silence until now was no failure */
-	if (s->ssl != NULL && SSL_has_pending(s->ssl))
+	if ((s->packed != NULL && bz_deflate_is_ready(s->packed)) ||
+		(s->ssl != NULL && SSL_has_pending(s->ssl)))
 		return 1;
 	do {
 		if (n < 0 && errno != EINTR)
@@ -338,6 +341,7 @@ void bz_stream_close(struct bz_stream **stream)
 		SSL_free(s->ssl);
 		ERR_clear_error();
 	}
+	bz_deflate_free(s->packed);
 	drop_cancel(s);
 	close(s->fd);
 	g_free(s->host);
@@ -393,20 +397,48 @@ static ssize_t read_tls(struct bz_stream *s, void *buf, size_t n, struct bz_err 
 	return k > 0 ? k : retry_tls(s, k, err);
 }
 
-ssize_t bz_stream_read(struct bz_stream *s, void *buf, size_t n, struct bz_err *err)
+static ssize_t read_wire(struct bz_stream *s, void *buf, size_t n, struct bz_err *err)
 {
 	ssize_t k = 0;
 
-	if (g_cancellable_is_cancelled(s->cancel))
-		return bz_err_set(err, BZ_ERR_CANCELLED, BZ_CODE_NONE, _("Stopped."));
-	if (s->deadline > 0 && bz_now() >= s->deadline) /* also where bytes never stop coming */
-		return timed_out(s, bz_now(), err);
 	while (k == 0)
 		k = s->ssl != NULL ? read_tls(s, buf, n, err) : read_clear(s, buf, n, err);
 	if (k < 0)
 		return -1;
 	s->last_in = bz_now();
 	s->in += (uint64_t)k;
+	return k;
+}
+
+/* As many compressed bytes as give one; more wait until they are asked for. The layer bounds how
+ * many may give none. */
+static ssize_t read_packed(struct bz_stream *s, void *buf, size_t n, struct bz_err *err)
+{
+	ssize_t k;
+
+	while ((k = bz_deflate_take(s->packed, buf, n, err)) == 0) {
+		size_t room;
+		void *in = bz_deflate_room(s->packed, &room);
+		ssize_t came = read_wire(s, in, room, err);
+
+		if (came < 0)
+			return -1;
+		bz_deflate_came(s->packed, (size_t)came);
+	}
+	return k;
+}
+
+ssize_t bz_stream_read(struct bz_stream *s, void *buf, size_t n, struct bz_err *err)
+{
+	ssize_t k;
+
+	if (g_cancellable_is_cancelled(s->cancel))
+		return bz_err_set(err, BZ_ERR_CANCELLED, BZ_CODE_NONE, _("Stopped."));
+	if (s->deadline > 0 && bz_now() >= s->deadline) /* also where bytes never stop coming */
+		return timed_out(s, bz_now(), err);
+	k = s->packed != NULL ? read_packed(s, buf, n, err) : read_wire(s, buf, n, err);
+	if (k < 0)
+		return -1;
 	s->used += (uint64_t)k;
 	if (s->budget > 0 && s->used > s->budget)
 		return bz_err_set(err, BZ_ERR_LIMIT, BZ_CODE_NONE,
@@ -431,9 +463,8 @@ static ssize_t write_some(struct bz_stream *s, const char *buf, size_t n, struct
 	return closed(s, err);
 }
 
-int bz_stream_write(struct bz_stream *s, const void *buf, size_t n, struct bz_err *err)
+static int write_wire(struct bz_stream *s, const char *at, size_t n, struct bz_err *err)
 {
-	const char *at = buf;
 	struct bz_hurry hurry = s->hurry;
 
 	s->hurry.f = NULL; /* half a command cannot be gone on with */
@@ -447,6 +478,29 @@ int bz_stream_write(struct bz_stream *s, const void *buf, size_t n, struct bz_er
 	}
 	s->hurry = hurry;
 	return n == 0 ? 0 : -1;
+}
+
+int bz_stream_write(struct bz_stream *s, const void *buf, size_t n, struct bz_err *err)
+{
+	GString *packed;
+	int rc;
+
+	if (s->packed == NULL)
+		return write_wire(s, buf, n, err);
+	packed = bz_deflate_pack(s->packed, buf, n);
+	rc = write_wire(s, packed->str, packed->len, err);
+	g_string_free(packed, TRUE);
+	return rc;
+}
+
+void bz_stream_start_deflate(struct bz_stream *s, const void *held, size_t n)
+{
+	s->packed = bz_deflate_new(s->host, held, n);
+}
+
+bool bz_stream_is_deflate_broken(const struct bz_stream *s)
+{
+	return s->packed != NULL && bz_deflate_is_broken(s->packed);
 }
 
 const char *bz_stream_host(const struct bz_stream *s)

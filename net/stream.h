@@ -1,4 +1,4 @@
-/* A byte stream to a server: socket + OpenSSL + cancel + deadline + byte budget.
+/* A byte stream to a server: socket + OpenSSL (+ inflate) + cancel + deadline + byte budget.
  * One thread at a time. EOF is an error. MSG_NOSIGNAL, TCP_NODELAY, TCP_QUICKACK before a wait. */
 #ifndef BZ_STREAM_H
 #define BZ_STREAM_H
@@ -43,6 +43,11 @@ struct bz_stream *bz_stream_dial(const struct bz_dial *dial, double deadline, GC
 /* The TLS handshake on a connected clear stream, after STARTTLS/STLS was answered. */
 int bz_stream_start_tls(struct bz_stream *stream, const struct bz_dial *dial, double deadline,
 	GCancellable *cancel, struct bz_cert *cert, struct bz_err *err);
+/* From here on both ways are compressed (RFC 4978), above TLS. held: what was read of that already;
+ * copied. Budgets count what bz_stream_read gives out, stall and hurry what comes on the wire. */
+void bz_stream_start_deflate(struct bz_stream *stream, const void *held, size_t n);
+/* Did the server's compression fail? */
+bool bz_stream_is_deflate_broken(const struct bz_stream *stream);
 /* For tests: a stream over a connected, non-blocking socket without TLS. Takes fd. */
 struct bz_stream *bz_stream_from_fd(int fd);
 /* Another answer than the dial's to whether somebody is in a hurry; copied. */
@@ -63,8 +68,8 @@ void bz_stream_set_deadline(struct bz_stream *stream, double deadline);
  * CANCELLED, LOCAL. Nothing is read, and no limit but cancel holds; stall counts from here. */
 int bz_stream_wait(struct bz_stream *stream, int wake, double until, struct bz_err *err);
 
-/* At least one byte, or -1 with err: CANCELLED, TIMEOUT, NET/CLOSED, TLS, LIMIT. Never 0. After
- * BZ_CODE_HURRY the stream is as it was and may be read on; after anything else: close. */
+/* At least one byte, or -1 with err: CANCELLED, TIMEOUT, NET/CLOSED, TLS, LIMIT, PROTO. Never 0.
+ * After BZ_CODE_HURRY the stream is as it was and may be read on; after anything else: close. */
 ssize_t bz_stream_read(struct bz_stream *stream, void *buf, size_t n, struct bz_err *err);
 /* All of it, or -1. */
 int bz_stream_write(struct bz_stream *stream, const void *buf, size_t n, struct bz_err *err);

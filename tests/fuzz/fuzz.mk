@@ -4,7 +4,7 @@
 TOP := $(patsubst %/tests/fuzz/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
 CC = clang
 OUT = $(TOP)/build-fuzz
-MODULES = glib-2.0 gio-2.0 gmodule-2.0 gmime-3.0 sqlite3 libxml-2.0 libidn2 json-glib-1.0 openssl libetpan
+MODULES = glib-2.0 gio-2.0 gmodule-2.0 gmime-3.0 sqlite3 libxml-2.0 libidn2 json-glib-1.0 openssl zlib libetpan
 FLAGS = -std=gnu11 -g -O1 -D_GNU_SOURCE -DLOCALEDIR='"/nowhere"' -I$(TOP) -pthread \
 	-fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=all
 PACKAGES := $(shell pkg-config --cflags $(MODULES))
