@@ -140,10 +140,14 @@ static int keep(struct bz_worker *w, const struct bz_request *r, GArray *moved, 
 int bz_worker_wait_instead(
 	struct bz_worker *w, const struct bz_request *r, GArray *moved, int rc, struct bz_err *err)
 {
+	struct bz_err own = {0};
+
 	if (rc == 0 || w->halfway || !can_wait(w, r) || !is_for_want_of_line(w, err))
 		return rc;
-	*err = (struct bz_err){0};
-	return keep(w, r, moved, err);
+	rc = keep(w, r, moved, &own);
+	if (rc == 0 || own.kind != BZ_ERR_STALE) /* else their rows are not known here */
+		*err = own;
+	return rc;
 }
 
 /* Those that wait go out of the request; the rest of it stays. */
@@ -176,15 +180,16 @@ static void on_moved(void *me, GArray *moved)
 	bz_mailbag_post(w->bag, event);
 }
 
-void bz_worker_do_pending(struct bz_worker *w, struct bz_request *r)
+bool bz_worker_do_pending(struct bz_worker *w, struct bz_request *r)
 {
+	bool some_waited = takes_back(w, r);
 	struct bz_event *event = bz_worker_event(w, BZ_EVENT_DONE);
 	struct bz_err err = {0};
 	int rc = 0;
 
 	if (r->kind == BZ_REQ_MOVE)
 		event->moved = g_array_new(FALSE, TRUE, sizeof(struct bz_moved));
-	if (takes_back(w, r))
+	if (some_waited)
 		rc = take_back(w, r, event->moved, &err);
 	if (rc == 0 && r->refs->len > 0) {
 		if (is_down(w)) {
@@ -193,10 +198,15 @@ void bz_worker_do_pending(struct bz_worker *w, struct bz_request *r)
 			on_moved(w, g_array_ref(event->moved));
 			bz_event_free(event);
 			bz_worker_do_mail(w, r); /* these have been moved since */
-			return;
+			return true;
 		}
 	}
+	if (rc != 0 && err.kind == BZ_ERR_STALE && !some_waited) {
+		bz_event_free(event);
+		return false;
+	}
 	bz_worker_complete(w, r, rc == 0 ? NULL : &err, event);
+	return true;
 }
 
 /* --- on the line ------------------------------------------------------------------------------ */
