@@ -192,6 +192,7 @@ struct asking {
 	enum bz_pending_kind kind;
 	unsigned add, remove;
 	const char *target;
+	bool tried;
 	GArray *pendings; /* struct bz_pending: one for each message there is, as it will be shown
 			   */
 	uint32_t room;    /* so many more may wait */
@@ -214,7 +215,8 @@ static int prepare(struct asking *a, const struct bz_msgref *ref)
 				_("The folder changed on the server; it is listed again."));
 }
 
-/* Was the newest that waits for this message the contrary? Then it never happened. 1 yes. */
+/* Was the newest that waits for this message the contrary? Then it never happened, unless it may
+ * have been made already. 1 yes. */
 static int cancel_out(struct asking *a, const struct bz_pending *p)
 {
 	struct bz_pending last;
@@ -228,7 +230,8 @@ static int cancel_out(struct asking *a, const struct bz_pending *p)
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;
 	n = last.n;
-	contrary = last.kind == BZ_PENDING_FLAGS && last.add == p->remove && last.remove == p->add;
+	contrary = last.kind == BZ_PENDING_FLAGS && !last.begun && last.add == p->remove &&
+		   last.remove == p->add;
 	bz_pending_clear(&last);
 	if (!contrary)
 		return 0;
@@ -262,6 +265,7 @@ static int ask(struct asking *a, const struct bz_msgref *ref)
 		return rc < 0 ? -1 : 0;
 	p.folder = g_strdup(a->folder.name);
 	p.target = g_strdup(a->target);
+	p.begun = a->tried;
 	p.add = a->add & ~p.row.flags;
 	p.remove = a->remove & p.row.flags;
 	if (p.kind == BZ_PENDING_MOVE || (p.add | p.remove) != 0)
@@ -297,13 +301,14 @@ static int add(
 }
 
 int bz_pending_flags(struct bz_store *store, const struct bz_report *report,
-	const struct bz_msgref *refs, size_t n, unsigned add_flags, unsigned remove,
+	const struct bz_msgref *refs, size_t n, unsigned add_flags, unsigned remove, bool tried,
 	struct bz_err *err)
 {
 	struct asking a = {.store = store,
 		.kind = BZ_PENDING_FLAGS,
 		.add = add_flags & BZ_FLAGS_REMOTE,
 		.remove = remove & BZ_FLAGS_REMOTE,
+		.tried = tried,
 		.err = err};
 	int rc = n > 0 ? add(&a, report, refs, n) : 0;
 

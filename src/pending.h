@@ -12,9 +12,11 @@
 
 /* Each is as the backend's op of that name, but nothing leaves this computer. STALE: none of the
  * messages is there; LIMIT: BZ_PENDING_MAX wait already, nothing was changed. A change that is the
- * contrary of one that waits takes that out instead. err is never NULL. */
+ * contrary of one that waits takes that out instead. err is never NULL. tried: a line was lost in
+ * the midst of it, so it may have been made; then so is its contrary, behind it. */
 int bz_pending_flags(struct bz_store *store, const struct bz_report *report,
-	const struct bz_msgref *refs, size_t n, unsigned add, unsigned remove, struct bz_err *err);
+	const struct bz_msgref *refs, size_t n, unsigned add, unsigned remove, bool tried,
+	struct bz_err *err);
 /* target: wire name of a folder, there or not; moved: struct bz_moved appended. */
 int bz_pending_move(struct bz_store *store, const struct bz_report *report,
 	const struct bz_msgref *refs, size_t n, const char *target, GArray *moved,

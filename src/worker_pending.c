@@ -126,10 +126,11 @@ static bool is_for_want_of_line(struct bz_worker *w, const struct bz_err *err)
 
 /* --- letting it wait -------------------------------------------------------------------------- */
 
-static int keep(struct bz_worker *w, const struct bz_request *r, GArray *moved, struct bz_err *err)
+static int keep(struct bz_worker *w, const struct bz_request *r, bool tried, GArray *moved,
+	struct bz_err *err)
 {
 	int rc = r->kind == BZ_REQ_FLAGS ? bz_pending_flags(w->store, &w->report, refs_of(r),
-						   r->refs->len, r->add, r->remove, err)
+						   r->refs->len, r->add, r->remove, tried, err)
 					 : bz_pending_move(w->store, &w->report, refs_of(r),
 						   r->refs->len, r->folder, moved, err);
 
@@ -144,7 +145,7 @@ int bz_worker_wait_instead(
 
 	if (rc == 0 || w->halfway || !can_wait(w, r) || !is_for_want_of_line(w, err))
 		return rc;
-	rc = keep(w, r, moved, &own);
+	rc = keep(w, r, true, moved, &own);
 	if (rc == 0 || own.kind != BZ_ERR_STALE) /* else their rows are not known here */
 		*err = own;
 	return rc;
@@ -193,7 +194,7 @@ bool bz_worker_do_pending(struct bz_worker *w, struct bz_request *r)
 		rc = take_back(w, r, event->moved, &err);
 	if (rc == 0 && r->refs->len > 0) {
 		if (is_down(w)) {
-			rc = keep(w, r, event->moved, &err);
+			rc = keep(w, r, false, event->moved, &err);
 		} else {
 			on_moved(w, g_array_ref(event->moved));
 			bz_event_free(event);

@@ -406,7 +406,7 @@ static int wait_flags(struct drive *d, char **args, struct bz_err *err)
 	if (rc == 0)
 		rc = bz_pending_flags(d->store, &report,
 			(const struct bz_msgref *)(void *)refs->data, refs->len,
-			(unsigned)atoi(args[2]), (unsigned)atoi(args[3]), err);
+			(unsigned)atoi(args[2]), (unsigned)atoi(args[3]), false, err);
 	g_array_unref(refs);
 	return rc;
 }
