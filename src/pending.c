@@ -192,7 +192,7 @@ struct asking {
 	enum bz_pending_kind kind;
 	unsigned add, remove;
 	const char *target;
-	bool tried;
+	struct bz_halfway begun; /* as far as is known */
 	GArray *pendings; /* struct bz_pending: one for each message there is, as it will be shown
 			   */
 	uint32_t room;    /* so many more may wait */
@@ -265,7 +265,9 @@ static int ask(struct asking *a, const struct bz_msgref *ref)
 		return rc < 0 ? -1 : 0;
 	p.folder = g_strdup(a->folder.name);
 	p.target = g_strdup(a->target);
-	p.begun = a->tried;
+	p.begun = a->begun.is;
+	p.to_uidvalidity = a->begun.uidvalidity;
+	p.to_uidnext = a->begun.uidnext;
 	p.add = a->add & ~p.row.flags;
 	p.remove = a->remove & p.row.flags;
 	if (p.kind == BZ_PENDING_MOVE || (p.add | p.remove) != 0)
@@ -308,7 +310,7 @@ int bz_pending_flags(struct bz_store *store, const struct bz_report *report,
 		.kind = BZ_PENDING_FLAGS,
 		.add = add_flags & BZ_FLAGS_REMOTE,
 		.remove = remove & BZ_FLAGS_REMOTE,
-		.tried = tried,
+		.begun = {.is = tried},
 		.err = err};
 	int rc = n > 0 ? add(&a, report, refs, n) : 0;
 
@@ -318,10 +320,14 @@ int bz_pending_flags(struct bz_store *store, const struct bz_report *report,
 }
 
 int bz_pending_move(struct bz_store *store, const struct bz_report *report,
-	const struct bz_msgref *refs, size_t n, const char *target, GArray *moved,
-	struct bz_err *err)
+	const struct bz_msgref *refs, size_t n, const char *target,
+	const struct bz_halfway *halfway, GArray *moved, struct bz_err *err)
 {
-	struct asking a = {.store = store, .kind = BZ_PENDING_MOVE, .target = target, .err = err};
+	struct asking a = {.store = store,
+		.kind = BZ_PENDING_MOVE,
+		.target = target,
+		.begun = *halfway,
+		.err = err};
 	int rc = n > 0 ? add(&a, report, refs, n) : 0;
 
 	for (guint i = 0; rc == 0 && a.pendings != NULL && i < a.pendings->len; i++) {

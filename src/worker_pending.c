@@ -126,16 +126,25 @@ static bool is_for_want_of_line(struct bz_worker *w, const struct bz_err *err)
 
 /* --- letting it wait -------------------------------------------------------------------------- */
 
+/* tried: just now, on the line. */
 static int keep(struct bz_worker *w, const struct bz_request *r, bool tried, GArray *moved,
 	struct bz_err *err)
 {
+	const struct bz_halfway halfway = tried ? w->halfway : (struct bz_halfway){0};
 	int rc = r->kind == BZ_REQ_FLAGS ? bz_pending_flags(w->store, &w->report, refs_of(r),
 						   r->refs->len, r->add, r->remove, tried, err)
 					 : bz_pending_move(w->store, &w->report, refs_of(r),
-						   r->refs->len, r->folder, moved, err);
+						   r->refs->len, r->folder, &halfway, moved, err);
 
 	count(w);
 	return rc;
+}
+
+/* What became of a move in whose midst the line was lost must be to be found out. */
+static bool can_wait_now(struct bz_worker *w, const struct bz_request *r, const struct bz_err *err)
+{
+	return can_wait(w, r) && is_for_want_of_line(w, err) &&
+	       (!w->halfway.is || w->halfway.uidnext != 0);
 }
 
 int bz_worker_wait_instead(
@@ -143,11 +152,15 @@ int bz_worker_wait_instead(
 {
 	struct bz_err own = {0};
 
-	if (rc == 0 || w->halfway || !can_wait(w, r) || !is_for_want_of_line(w, err))
-		return rc;
-	rc = keep(w, r, true, moved, &own);
-	if (rc == 0 || own.kind != BZ_ERR_STALE) /* else their rows are not known here */
-		*err = own;
+	if (rc == 0)
+		return 0;
+	if (can_wait_now(w, r, err)) {
+		rc = keep(w, r, true, moved, &own);
+		if (rc == 0 || own.kind != BZ_ERR_STALE) /* else their rows are not known here */
+			*err = own;
+	} else if (w->halfway.is && err->kind == BZ_ERR_CANCELLED) {
+		bz_worker_on_note(w, err->text); /* nothing else is said of those */
+	}
 	return rc;
 }
 

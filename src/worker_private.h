@@ -55,8 +55,8 @@ struct bz_worker {
 	char *password;    /* secret; the one to use */
 	bool command_used; /* password-command ran and was not refused since */
 	uint32_t pending;  /* changes that wait for the line */
-	bool halfway;      /* the job that failed may have moved messages */
-	bool hurried;      /* the line was given up as too slow, and did not work since */
+	struct bz_halfway halfway; /* the job's */
+	bool hurried;              /* the line was given up as too slow, and did not work since */
 	const struct bz_request *current; /* handled now; NULL = none */
 	int64_t change_since; /* monotonic us: a change that could be kept waits; 0 = none */
 	struct bz_cert once;  /* accepted for this run */

@@ -205,6 +205,8 @@ static int flag(struct fixture *f, uint32_t uid, unsigned add, unsigned remove)
 	return bz_pending_flags(f->store, &report, &ref, 1, add, remove, f->tried, &err);
 }
 
+static const struct bz_halfway never_begun;
+
 /* Its name while it is on its way. */
 static struct bz_msgref file(struct fixture *f, uint32_t uid, const char *target)
 {
@@ -212,7 +214,8 @@ static struct bz_msgref file(struct fixture *f, uint32_t uid, const char *target
 	struct bz_msgref ref = {f->inbox, 3, uid};
 	struct bz_err err = {0};
 
-	assert_int_equal(bz_pending_move(f->store, &report, &ref, 1, target, moved, &err), 0);
+	assert_int_equal(
+		bz_pending_move(f->store, &report, &ref, 1, target, &never_begun, moved, &err), 0);
 	assert_int_equal(moved->len, 1);
 	ref = g_array_index(moved, struct bz_moved, 0).to;
 	assert_true(ref.folder == BZ_PENDING_FOLDER);
