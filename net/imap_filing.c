@@ -22,6 +22,18 @@ int imap_filing_begin(const struct imap_moving *m)
 		       : filing->begin(filing->me, m->to.uidvalidity, m->uidnext, m->call.err);
 }
 
+bool imap_filing_interrupted(const struct imap_moving *m)
+{
+	struct bz_halfway *halfway = m->call.job->halfway;
+
+	if (m->call.job->filing != NULL)
+		return true;
+	if (m->copy || halfway == NULL)
+		return false;
+	*halfway = (struct bz_halfway){true, m->to.uidvalidity, m->uidnext};
+	return true;
+}
+
 void imap_filing_tell(const struct imap_moving *m)
 {
 	for (size_t i = 0; i < m->n; i++) {

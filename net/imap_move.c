@@ -172,13 +172,12 @@ static int erase_surely(struct imap_moving *m, const uint32_t *uids, size_t n)
 static int is_in_both(struct imap_moving *m)
 {
 	struct bz_err *err = m->call.err;
+	bool is_kept = imap_filing_interrupted(m);
 
-	if (m->call.job->halfway != NULL)
-		*m->call.job->halfway = true;
 	(void)snprintf(err->text, sizeof err->text,
 		_("The messages are in %s, but could not be removed from %s: they are in both."),
 		m->to.title, m->from.title);
-	if (err->kind == BZ_ERR_CANCELLED) /* nothing is said of those */
+	if (!is_kept && err->kind == BZ_ERR_CANCELLED) /* nothing is said of those */
 		m->call.job->report->note(m->call.job->report->me, err->text);
 	return -1;
 }

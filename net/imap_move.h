@@ -51,6 +51,9 @@ void imap_filing_board(struct imap_rider *rider, const struct bz_summary *kept);
 /* Just before the command goes: it is looked for by the target's numbers, should this run end now.
  * 0 where there is no filing. */
 int imap_filing_begin(const struct imap_moving *m);
+/* It failed in its midst. Whoever keeps moves keeps this one, too, as begun, or says what is known;
+ * false: nobody does. */
+bool imap_filing_interrupted(const struct imap_moving *m);
 /* Who keeps them learns of each what became of it. */
 void imap_filing_tell(const struct imap_moving *m);
 

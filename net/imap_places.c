@@ -122,16 +122,12 @@ static char *unknown_words(const struct imap_moving *m)
 		m->to.title);
 }
 
-/* One that is kept is found out about on another line. */
 static int unknown(struct imap_moving *m)
 {
 	g_autofree char *text = unknown_words(m);
 
-	if (m->call.job->filing != NULL)
-		return -1;
-	if (m->call.job->halfway != NULL)
-		*m->call.job->halfway = true;
-	m->call.job->report->note(m->call.job->report->me, text);
+	if (!imap_filing_interrupted(m))
+		m->call.job->report->note(m->call.job->report->me, text);
 	g_strlcpy(m->call.err->text, text, sizeof m->call.err->text);
 	return -1;
 }

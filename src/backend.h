@@ -72,6 +72,13 @@ struct bz_filing {
 	void *me;
 };
 
+/* A move that failed may have been done on the server, in part or whole. */
+struct bz_halfway {
+	bool is;
+	uint32_t uidvalidity, uidnext; /* the target's before it began: with them another job can
+					* find out (bz_filing); 0 = not told */
+};
+
 /* One call's circumstances. */
 struct bz_job {
 	GCancellable *cancel; /* latched; ends a blocked call within 200 ms */
@@ -83,9 +90,8 @@ struct bz_job {
 	 * nothing is left for background. Appended: a struct bz_copy for each message that would
 	 * come (BZ_COPY_NEW), stay there for its size (LEFT) or go from there (DUE). */
 	GArray *forecast;
-	struct bz_filing *filing; /* move: not NULL = of one that was kept */
-	bool *halfway; /* out, NULL allowed: the move that failed may have been done on the server
-			*/
+	struct bz_filing *filing;   /* move: not NULL = of one that was kept */
+	struct bz_halfway *halfway; /* out, zero at first; NULL = nobody keeps the move then */
 };
 
 /* Positions from the newest (0) that are on screen: fetched before anything else. */

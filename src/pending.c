@@ -192,6 +192,7 @@ struct asking {
 	enum bz_pending_kind kind;
 	unsigned add, remove;
 	const char *target;
+	struct bz_halfway begun; /* as far as is known */
 	GArray *pendings; /* struct bz_pending: one for each message there is, as it will be shown
 			   */
 	uint32_t room;    /* so many more may wait */
@@ -214,7 +215,8 @@ static int prepare(struct asking *a, const struct bz_msgref *ref)
 				_("The folder changed on the server; it is listed again."));
 }
 
-/* Was the newest that waits for this message the contrary? Then it never happened. 1 yes. */
+/* Was the newest that waits for this message the contrary? Then it never happened, unless it may
+ * have been made already. 1 yes. */
 static int cancel_out(struct asking *a, const struct bz_pending *p)
 {
 	struct bz_pending last;
@@ -228,7 +230,8 @@ static int cancel_out(struct asking *a, const struct bz_pending *p)
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;
 	n = last.n;
-	contrary = last.kind == BZ_PENDING_FLAGS && last.add == p->remove && last.remove == p->add;
+	contrary = last.kind == BZ_PENDING_FLAGS && !last.begun && last.add == p->remove &&
+		   last.remove == p->add;
 	bz_pending_clear(&last);
 	if (!contrary)
 		return 0;
@@ -262,6 +265,9 @@ static int ask(struct asking *a, const struct bz_msgref *ref)
 		return rc < 0 ? -1 : 0;
 	p.folder = g_strdup(a->folder.name);
 	p.target = g_strdup(a->target);
+	p.begun = a->begun.is;
+	p.to_uidvalidity = a->begun.uidvalidity;
+	p.to_uidnext = a->begun.uidnext;
 	p.add = a->add & ~p.row.flags;
 	p.remove = a->remove & p.row.flags;
 	if (p.kind == BZ_PENDING_MOVE || (p.add | p.remove) != 0)
@@ -297,13 +303,14 @@ static int add(
 }
 
 int bz_pending_flags(struct bz_store *store, const struct bz_report *report,
-	const struct bz_msgref *refs, size_t n, unsigned add_flags, unsigned remove,
+	const struct bz_msgref *refs, size_t n, unsigned add_flags, unsigned remove, bool tried,
 	struct bz_err *err)
 {
 	struct asking a = {.store = store,
 		.kind = BZ_PENDING_FLAGS,
 		.add = add_flags & BZ_FLAGS_REMOTE,
 		.remove = remove & BZ_FLAGS_REMOTE,
+		.begun = {.is = tried},
 		.err = err};
 	int rc = n > 0 ? add(&a, report, refs, n) : 0;
 
@@ -313,10 +320,14 @@ int bz_pending_flags(struct bz_store *store, const struct bz_report *report,
 }
 
 int bz_pending_move(struct bz_store *store, const struct bz_report *report,
-	const struct bz_msgref *refs, size_t n, const char *target, GArray *moved,
-	struct bz_err *err)
+	const struct bz_msgref *refs, size_t n, const char *target,
+	const struct bz_halfway *halfway, GArray *moved, struct bz_err *err)
 {
-	struct asking a = {.store = store, .kind = BZ_PENDING_MOVE, .target = target, .err = err};
+	struct asking a = {.store = store,
+		.kind = BZ_PENDING_MOVE,
+		.target = target,
+		.begun = *halfway,
+		.err = err};
 	int rc = n > 0 ? add(&a, report, refs, n) : 0;
 
 	for (guint i = 0; rc == 0 && a.pendings != NULL && i < a.pendings->len; i++) {

@@ -12,13 +12,16 @@
 
 /* Each is as the backend's op of that name, but nothing leaves this computer. STALE: none of the
  * messages is there; LIMIT: BZ_PENDING_MAX wait already, nothing was changed. A change that is the
- * contrary of one that waits takes that out instead. err is never NULL. */
+ * contrary of one that waits takes that out instead. err is never NULL. tried: a line was lost in
+ * the midst of it, so it may have been made; then so is its contrary, behind it. */
 int bz_pending_flags(struct bz_store *store, const struct bz_report *report,
-	const struct bz_msgref *refs, size_t n, unsigned add, unsigned remove, struct bz_err *err);
-/* target: wire name of a folder, there or not; moved: struct bz_moved appended. */
-int bz_pending_move(struct bz_store *store, const struct bz_report *report,
-	const struct bz_msgref *refs, size_t n, const char *target, GArray *moved,
+	const struct bz_msgref *refs, size_t n, unsigned add, unsigned remove, bool tried,
 	struct bz_err *err);
+/* target: wire name of a folder, there or not; moved: struct bz_moved appended. halfway: its .is
+ * means that it was begun, and what became of it is to be found out. */
+int bz_pending_move(struct bz_store *store, const struct bz_report *report,
+	const struct bz_msgref *refs, size_t n, const char *target,
+	const struct bz_halfway *halfway, GArray *moved, struct bz_err *err);
 
 /* Moves that wait (refs to BZ_PENDING_FOLDER) never happened: the messages are back in their lists;
  * moved: struct bz_moved appended. One that is on its way already, or over, is STALE. */

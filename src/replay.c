@@ -155,22 +155,8 @@ static int leave_out_gone(struct group *g)
 	return gone > 0 ? settle(g, there) : 0;
 }
 
-/* --- flags ------------------------------------------------------------------------------------ */
-
-static int make_flags(struct group *g)
-{
-	const struct bz_replay *to = g->r->to;
-	const struct bz_pending *p = g->pendings[0];
-
-	if (to->ops->set_flags(to->backend, to->job, g->refs, g->n, p->add, p->remove, g->r->err) !=
-		0)
-		return -1;
-	g->r->done += (uint32_t)g->n;
-	return settle_all(g);
-}
-
-/* --- moves ------------------------------------------------------------------------------------ */
-
+/* Kept before the command goes: whether it was done is not known should the line or this run end.
+ */
 static int on_begin(void *me, uint32_t uidvalidity, uint32_t uidnext, struct bz_err *err)
 {
 	struct group *g = me;
@@ -187,6 +173,24 @@ static int on_begin(void *me, uint32_t uidvalidity, uint32_t uidnext, struct bz_
 	}
 	return bz_store_state_end(store, rc == 0, err);
 }
+
+/* --- flags ------------------------------------------------------------------------------------ */
+
+static int make_flags(struct group *g)
+{
+	const struct bz_replay *to = g->r->to;
+	const struct bz_pending *p = g->pendings[0];
+
+	if (!p->begun && on_begin(g, 0, 0, g->r->err) != 0)
+		return -1;
+	if (to->ops->set_flags(to->backend, to->job, g->refs, g->n, p->add, p->remove, g->r->err) !=
+		0)
+		return -1;
+	g->r->done += (uint32_t)g->n;
+	return settle_all(g);
+}
+
+/* --- moves ------------------------------------------------------------------------------------ */
 
 /* They are known to be where they were: the next try is the first. */
 static int begin_again(struct group *g)
@@ -320,7 +324,7 @@ static int make_group(struct group *g)
 {
 	enum bz_pending_kind kind = g->pendings[0]->kind;
 
-	if (!g->pendings[0]->begun && leave_out_gone(g) != 0)
+	if ((kind == BZ_PENDING_FLAGS || !g->pendings[0]->begun) && leave_out_gone(g) != 0)
 		return -1;
 	if (g->n == 0)
 		return 0;

@@ -352,7 +352,7 @@ struct bz_pending { /* one change of one message */
 	char *target;         /* MOVE: wire name; "" = none */
 	/* MOVE: its command may have reached the server, whose target had these numbers before (0 =
 	 * not told) */
-	bool begun;
+	bool begun; /* a line was lost, or a run ended, in the midst of it: it may be made */
 	uint32_t to_uidvalidity, to_uidnext;
 	struct bz_summary row; /* MOVE: as the list had it; no offset, length and digest */
 };

@@ -385,8 +385,8 @@ static void handle(struct bz_worker *w, struct bz_request *r)
 		bz_worker_do_limit(w, r);
 	} else if (r->kind == BZ_REQ_FETCH && bz_worker_do_kept(w, r)) {
 		/* no line was needed */
-	} else if (bz_worker_is_to_wait(w, r)) {
-		bz_worker_do_pending(w, r);
+	} else if (bz_worker_is_to_wait(w, r) && bz_worker_do_pending(w, r)) {
+		/* kept */
 	} else if (line && w->line == BZ_LINE_CHOICE && r->kind != BZ_REQ_REFRESH) {
 		refuse_offline(w, r);
 	} else if (!line && bz_worker_is_remote(w) &&
@@ -539,9 +539,8 @@ static void answer_all(struct bz_worker *w, struct bz_request *r)
 
 	bz_err_set(&err, BZ_ERR_CANCELLED, BZ_CODE_NONE, _("Stopped."));
 	while (r != NULL) {
-		if (bz_worker_is_to_wait(w, r)) /* what was asked for is not lost */
-			bz_worker_do_pending(w, r);
-		else
+		/* what was asked for is not lost */
+		if (!bz_worker_is_to_wait(w, r) || !bz_worker_do_pending(w, r))
 			complete(w, r, &err, NULL, NULL);
 		pthread_mutex_lock(&w->lock);
 		r = g_queue_pop_head(&w->queue);

@@ -36,7 +36,7 @@ void bz_worker_begin_job(struct bz_worker *w, struct bz_job *job, struct bz_cert
 
 	pthread_mutex_lock(&w->lock);
 	old = w->cancel;
-	w->halfway = false;
+	w->halfway = (struct bz_halfway){0};
 	w->cancel = g_cancellable_new();
 	if (w->quit || w->stopped)
 		g_cancellable_cancel(w->cancel);

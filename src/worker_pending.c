@@ -126,24 +126,42 @@ static bool is_for_want_of_line(struct bz_worker *w, const struct bz_err *err)
 
 /* --- letting it wait -------------------------------------------------------------------------- */
 
-static int keep(struct bz_worker *w, const struct bz_request *r, GArray *moved, struct bz_err *err)
+/* tried: just now, on the line. */
+static int keep(struct bz_worker *w, const struct bz_request *r, bool tried, GArray *moved,
+	struct bz_err *err)
 {
+	const struct bz_halfway halfway = tried ? w->halfway : (struct bz_halfway){0};
 	int rc = r->kind == BZ_REQ_FLAGS ? bz_pending_flags(w->store, &w->report, refs_of(r),
-						   r->refs->len, r->add, r->remove, err)
+						   r->refs->len, r->add, r->remove, tried, err)
 					 : bz_pending_move(w->store, &w->report, refs_of(r),
-						   r->refs->len, r->folder, moved, err);
+						   r->refs->len, r->folder, &halfway, moved, err);
 
 	count(w);
 	return rc;
 }
 
+/* What became of a move in whose midst the line was lost must be to be found out. */
+static bool can_wait_now(struct bz_worker *w, const struct bz_request *r, const struct bz_err *err)
+{
+	return can_wait(w, r) && is_for_want_of_line(w, err) &&
+	       (!w->halfway.is || w->halfway.uidnext != 0);
+}
+
 int bz_worker_wait_instead(
 	struct bz_worker *w, const struct bz_request *r, GArray *moved, int rc, struct bz_err *err)
 {
-	if (rc == 0 || w->halfway || !can_wait(w, r) || !is_for_want_of_line(w, err))
-		return rc;
-	*err = (struct bz_err){0};
-	return keep(w, r, moved, err);
+	struct bz_err own = {0};
+
+	if (rc == 0)
+		return 0;
+	if (can_wait_now(w, r, err)) {
+		rc = keep(w, r, true, moved, &own);
+		if (rc == 0 || own.kind != BZ_ERR_STALE) /* else their rows are not known here */
+			*err = own;
+	} else if (w->halfway.is && err->kind == BZ_ERR_CANCELLED) {
+		bz_worker_on_note(w, err->text); /* nothing else is said of those */
+	}
+	return rc;
 }
 
 /* Those that wait go out of the request; the rest of it stays. */
@@ -176,27 +194,33 @@ static void on_moved(void *me, GArray *moved)
 	bz_mailbag_post(w->bag, event);
 }
 
-void bz_worker_do_pending(struct bz_worker *w, struct bz_request *r)
+bool bz_worker_do_pending(struct bz_worker *w, struct bz_request *r)
 {
+	bool some_waited = takes_back(w, r);
 	struct bz_event *event = bz_worker_event(w, BZ_EVENT_DONE);
 	struct bz_err err = {0};
 	int rc = 0;
 
 	if (r->kind == BZ_REQ_MOVE)
 		event->moved = g_array_new(FALSE, TRUE, sizeof(struct bz_moved));
-	if (takes_back(w, r))
+	if (some_waited)
 		rc = take_back(w, r, event->moved, &err);
 	if (rc == 0 && r->refs->len > 0) {
 		if (is_down(w)) {
-			rc = keep(w, r, event->moved, &err);
+			rc = keep(w, r, false, event->moved, &err);
 		} else {
 			on_moved(w, g_array_ref(event->moved));
 			bz_event_free(event);
 			bz_worker_do_mail(w, r); /* these have been moved since */
-			return;
+			return true;
 		}
 	}
+	if (rc != 0 && err.kind == BZ_ERR_STALE && !some_waited) {
+		bz_event_free(event);
+		return false;
+	}
 	bz_worker_complete(w, r, rc == 0 ? NULL : &err, event);
+	return true;
 }
 
 /* --- on the line ------------------------------------------------------------------------------ */

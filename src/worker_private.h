@@ -55,8 +55,8 @@ struct bz_worker {
 	char *password;    /* secret; the one to use */
 	bool command_used; /* password-command ran and was not refused since */
 	uint32_t pending;  /* changes that wait for the line */
-	bool halfway;      /* the job that failed may have moved messages */
-	bool hurried;      /* the line was given up as too slow, and did not work since */
+	struct bz_halfway halfway; /* the job's */
+	bool hurried;              /* the line was given up as too slow, and did not work since */
 	const struct bz_request *current; /* handled now; NULL = none */
 	int64_t change_since; /* monotonic us: a change that could be kept waits; 0 = none */
 	struct bz_cert once;  /* accepted for this run */
@@ -142,13 +142,15 @@ void bz_worker_begin_pending(struct bz_worker *worker);
  * that takes back what waits? */
 bool bz_worker_is_to_wait(struct bz_worker *worker, const struct bz_request *request);
 /* It failed for want of a line, and waits now: *err is as after a success then. moved: struct
- * bz_moved appended, NULL where none are wanted. */
+ * bz_moved appended, NULL where none are wanted. Where nothing is known here of its messages it
+ * cannot wait, and has failed. */
 int bz_worker_wait_instead(struct bz_worker *worker, const struct bz_request *request,
 	GArray *moved, int rc, struct bz_err *err);
 /* Under lock: has a change that could be kept been waiting for the line for too long? */
 bool bz_worker_change_is_urgent(struct bz_worker *worker);
-/* Answer it by letting it wait (or by taking back what waits); taken. */
-void bz_worker_do_pending(struct bz_worker *worker, struct bz_request *request);
+/* Answer it by letting it wait (or by taking back what waits); taken then. false: nothing is known
+ * here of its messages, the line alone can tell. */
+bool bz_worker_do_pending(struct bz_worker *worker, struct bz_request *request);
 /* On the line: make what waits. */
 int bz_worker_replay(struct bz_worker *worker, const struct bz_job *job, struct bz_err *err);
 

@@ -406,7 +406,7 @@ static int wait_flags(struct drive *d, char **args, struct bz_err *err)
 	if (rc == 0)
 		rc = bz_pending_flags(d->store, &report,
 			(const struct bz_msgref *)(void *)refs->data, refs->len,
-			(unsigned)atoi(args[2]), (unsigned)atoi(args[3]), err);
+			(unsigned)atoi(args[2]), (unsigned)atoi(args[3]), false, err);
 	g_array_unref(refs);
 	return rc;
 }
@@ -427,6 +427,8 @@ static int wait_and_take_back(struct drive *d, const GArray *moved, struct bz_er
 	return rc;
 }
 
+static const struct bz_halfway never_begun;
+
 static int wait_move_and(struct drive *d, char **args, bool back, struct bz_err *err)
 {
 	GArray *refs = g_array_new(FALSE, FALSE, sizeof(struct bz_msgref));
@@ -435,8 +437,8 @@ static int wait_move_and(struct drive *d, char **args, bool back, struct bz_err 
 
 	if (rc == 0)
 		rc = bz_pending_move(d->store, &report,
-			(const struct bz_msgref *)(void *)refs->data, refs->len, args[2], moved,
-			err);
+			(const struct bz_msgref *)(void *)refs->data, refs->len, args[2],
+			&never_begun, moved, err);
 	if (rc == 0 && back)
 		rc = wait_and_take_back(d, moved, err);
 	g_array_unref(refs);

@@ -12,7 +12,7 @@ import threading
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 sys.dont_write_bytecode = True
-from imap_actions import DRIVE, EXTENSIONS, FLAGGED, LIMIT, OK, Desk, ids, letter  # noqa: E402
+from imap_actions import DRIVE, EXTENSIONS, FLAGGED, LIMIT, NET, OK, Desk, ids, letter  # noqa: E402
 from waiting_errand import TWO, Errand, flagged, known, notes, rows  # noqa: E402
 from dovecot import Dovecot, Missing  # noqa: E402
 import tap  # noqa: E402
@@ -57,6 +57,22 @@ def check_taken_back():
         done = desk.drive("replay")
         test("what was taken back before was never done", done.returncode == OK and rows(desk) == before and
              not desk.relay.commands, (done, rows(desk)))
+
+
+def check_taken_back_too_late():
+    """The line was lost in the midst of it: it may have been made."""
+    with Desk(TWO) as desk:
+        known(desk)
+        desk.drive("wait-flags", "INBOX", "2", str(FLAGGED), "0")
+        desk.relay.cut = lambda words: "after" if words[:2] == ["UID", "STORE"] else None
+        desk.relay.closed = True
+        cut = desk.drive("replay")
+        desk.drive("wait-flags", "INBOX", "2", "0", str(FLAGGED))
+        desk.relay.cut, desk.relay.closed = None, False
+        done = desk.drive("replay")
+        test("what was taken back in the midst of a cut is taken back", cut.returncode == NET and
+             done.returncode == OK and not flagged(desk, "INBOX") and rows(desk)[1] & FLAGGED == 0,
+             (cut, done, flagged(desk, "INBOX")))
 
 
 def check_many():
@@ -163,6 +179,7 @@ def main():
         return
     check_made()
     check_taken_back()
+    check_taken_back_too_late()
     check_many()
     check_meanwhile()
     check_refused()

@@ -179,6 +179,28 @@ static void a_move_waits_or_is_taken_back(void **state)
 	leave(f);
 }
 
+/* Trash was never looked at, so nothing is known here of what went there on the line. */
+static void what_cannot_wait_is_not_said_to_be_gone(void **state)
+{
+	struct fixture *f = *state;
+	struct term *t = start(f);
+
+	term_wait(t, "letter 60");
+	term_wait(t, "Casa online");
+	term_type(t, "d");
+	term_wait(t, "Moved 1 message to Trash.");
+	term_type(t, "w");
+	term_wait(t, "offline by choice");
+	term_type(t, "u");
+	term_wait(t, "w goes online again");
+	term_type(t, "w");
+	term_wait(t, "Casa online");
+	term_type(t, "u");
+	term_wait(t, "letter 60");
+	assert_found(f, "Trash", "ALL", "* SEARCH");
+	leave(f);
+}
+
 /* A line that is lost in the midst is no reason to lose the change. */
 static void what_meets_a_dead_line_waits(void **state)
 {
@@ -215,6 +237,7 @@ int main(void)
 		CASE(a_mark_outlives_the_program),
 		CASE(a_mark_taken_back_is_not_made),
 		CASE(a_move_waits_or_is_taken_back),
+		CASE(what_cannot_wait_is_not_said_to_be_gone),
 		CASE(what_meets_a_dead_line_waits),
 	};
 

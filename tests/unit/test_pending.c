@@ -8,6 +8,7 @@
 #include <sqlite3.h>
 
 struct fixture {
+	bool tried; /* of flag() */
 	char *dir, *cache, *state;
 	struct bz_store *store;
 	uint32_t inbox;
@@ -201,8 +202,10 @@ static int flag(struct fixture *f, uint32_t uid, unsigned add, unsigned remove)
 	struct bz_msgref ref = {f->inbox, 3, uid};
 	struct bz_err err = {0};
 
-	return bz_pending_flags(f->store, &report, &ref, 1, add, remove, &err);
+	return bz_pending_flags(f->store, &report, &ref, 1, add, remove, f->tried, &err);
 }
+
+static const struct bz_halfway never_begun;
 
 /* Its name while it is on its way. */
 static struct bz_msgref file(struct fixture *f, uint32_t uid, const char *target)
@@ -211,7 +214,8 @@ static struct bz_msgref file(struct fixture *f, uint32_t uid, const char *target
 	struct bz_msgref ref = {f->inbox, 3, uid};
 	struct bz_err err = {0};
 
-	assert_int_equal(bz_pending_move(f->store, &report, &ref, 1, target, moved, &err), 0);
+	assert_int_equal(
+		bz_pending_move(f->store, &report, &ref, 1, target, &never_begun, moved, &err), 0);
 	assert_int_equal(moved->len, 1);
 	ref = g_array_index(moved, struct bz_moved, 0).to;
 	assert_true(ref.folder == BZ_PENDING_FOLDER);
@@ -278,6 +282,18 @@ static void the_contrary_takes_it_out(void **state)
 	assert_int_equal(flags_of(f, 4), 0);
 }
 
+static void what_may_have_been_made_is_not_taken_out(void **state)
+{
+	struct fixture *f = *state;
+
+	f->tried = true;
+	assert_int_equal(flag(f, 4, BZ_FLAG_FLAGGED, 0), 0);
+	f->tried = false;
+	assert_int_equal(flag(f, 4, 0, BZ_FLAG_FLAGGED), 0);
+	assert_int_equal(waiting(f), 2);
+	assert_int_equal(flags_of(f, 4), 0);
+}
+
 static void a_move_leaves_the_list_and_can_be_taken_back(void **state)
 {
 	struct fixture *f = *state;
@@ -308,7 +324,8 @@ static void what_is_not_there_cannot_wait(void **state)
 	struct bz_err err = {0};
 
 	assert_int_equal(flag(f, 44, BZ_FLAG_SEEN, 0), -1);
-	assert_int_equal(bz_pending_flags(f->store, &report, &old, 1, BZ_FLAG_SEEN, 0, &err), -1);
+	assert_int_equal(
+		bz_pending_flags(f->store, &report, &old, 1, BZ_FLAG_SEEN, 0, false, &err), -1);
 	assert_int_equal(err.kind, BZ_ERR_STALE);
 	assert_int_equal(waiting(f), 0);
 }
@@ -332,7 +349,8 @@ static void there_is_a_bound(void **state)
 		"WITH RECURSIVE k(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM k WHERE i < 99999)"
 		"INSERT INTO pending SELECT i,0,'X',1,i,1,0,'',0,0,0,0,0,0,0,0,0,'','','','',''"
 		" FROM k");
-	assert_int_equal(bz_pending_flags(f->store, &report, refs, 2, BZ_FLAG_SEEN, 0, &err), -1);
+	assert_int_equal(
+		bz_pending_flags(f->store, &report, refs, 2, BZ_FLAG_SEEN, 0, false, &err), -1);
 	assert_int_equal(err.kind, BZ_ERR_LIMIT);
 	assert_int_equal(waiting(f), 99999); /* all or nothing */
 	assert_int_equal(flags_of(f, 1), 0);
@@ -467,6 +485,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_mark_is_shown_and_waits, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_contrary_takes_it_out, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			what_may_have_been_made_is_not_taken_out, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_move_leaves_the_list_and_can_be_taken_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_not_there_cannot_wait, setup, teardown),
