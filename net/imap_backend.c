@@ -1,6 +1,7 @@
 /* IMAP (RFC 3501): the server's folders, live. */
 #include "net/backends.h"
 #include "net/imap_private.h"
+#include "net/imap_sparse.h"
 
 static struct bz_backend *create(
 	const struct bz_account *account, struct bz_store *store, struct bz_err *err)
@@ -19,6 +20,7 @@ static struct bz_backend *create(
 static void destroy(struct bz_backend **b)
 {
 	imap_disconnect(*b);
+	imap_sparse_clear(*b);
 	g_free(*b);
 	*b = NULL;
 }
@@ -31,6 +33,8 @@ const struct bz_backend_ops bz_imap_backend = {
 	.disconnect = imap_disconnect,
 	.list_folders = imap_list_folders,
 	.refresh = imap_refresh,
+	.window = imap_window,
+	.layout = imap_layout,
 	.watch = imap_watch,
 	.fetch = imap_fetch,
 	.search = imap_search,

@@ -4,6 +4,7 @@
 #include "net/imap_changes.h"
 #include "net/imap_live.h"
 #include "net/imap_names.h"
+#include "net/imap_sparse.h"
 #include "net/imap_uidset.h"
 #include "src/lang.h"
 
@@ -97,6 +98,7 @@ static void on_end(void *me, enum imap_end end, const char *code, const char *te
 	b->box = s->box;
 	b->box.name = g_strdup(s->name);
 	b->box.next = b->box.exists;
+	imap_sparse_selected(b);
 	if (b->box.passing)
 		imap_changes_begin_noted(b);
 	if (is_same(s))
@@ -183,6 +185,7 @@ static void note_vanished(struct bz_backend *b, const char *set)
 	else
 		g_array_set_size(ranges, 0);
 	imap_live_vanished(b, is_set ? ranges : NULL);
+	imap_sparse_vanished(b, ranges);
 	all = imap_ranges_count(ranges, 1, UINT32_MAX);
 	below = box->low_uid > 0 ? imap_ranges_count(ranges, 1, box->low_uid - 1) : all;
 	box->moved = box->moved || !is_set || below < all || imap_changes_are_asked(b);
@@ -200,6 +203,7 @@ void imap_note_untagged(void *backend, const struct imap_resp *r)
 		return;
 	imap_live_note(b, r);
 	if (r->kind == IMAP_EXPUNGE) {
+		imap_sparse_expunged(b, r->number);
 		note_expunge(box, r->number);
 	} else if (r->kind == IMAP_VANISHED_UIDS && !r->earlier && b->qresync) {
 		note_vanished(b, r->text);
@@ -208,4 +212,5 @@ void imap_note_untagged(void *backend, const struct imap_resp *r)
 		box->exists = r->number;
 		box->next = MIN(box->next, r->number);
 	}
+	imap_sparse_follow(b);
 }

@@ -74,6 +74,18 @@ struct imap_changes {
 	bool checking;   /* which are there, not what changed */
 };
 
+/* What is known of a folder that is not known whole (imap_sparse.c). */
+struct imap_sparse {
+	uint32_t folder; /* the store's id */
+	uint32_t uidvalidity, uidnext, exists;
+	uint32_t from;  /* rows of this UID and greater ones stand side by side from the newest on;
+			   0 = nothing here is known */
+	GArray *places; /* of rows below: their numbers, UIDs ascending */
+	uint32_t doubted; /* places of lower UIDs have guessed numbers */
+	GArray *gone;     /* guint32 UIDs: removed by others, their rows still there */
+	bool is_shifted;  /* places moved, or some are new, since a list was made of them */
+};
+
 struct bz_backend {
 	const struct bz_account *account;
 	struct bz_store *store;
@@ -86,6 +98,7 @@ struct bz_backend {
 	struct imap_box box;
 	struct imap_changes changes;
 	struct imap_live live;
+	struct imap_sparse sparse;
 	struct imap_finding *finding; /* imap_search.c: asked, and perhaps not answered */
 	uint64_t last_finding;
 };

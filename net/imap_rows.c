@@ -1,5 +1,6 @@
 #include "net/imap_rows.h"
 #include "net/imap_box.h"
+#include "net/imap_sparse.h"
 #include "net/imap_uidset.h"
 #include "src/lang.h"
 #include "src/mime.h"
@@ -97,6 +98,7 @@ static void on_untagged(void *me, const struct imap_resp *r)
 	if (in->over)
 		return;
 	header = imap_section(r->fetch, "HEADER.FIELDS", &len);
+	imap_sparse_note(in->b, item.uid, r->number);
 	g_array_append_val(in->uids, item.uid);
 	in->first = in->first > 0 ? MIN(in->first, r->number) : r->number;
 	in->last = MAX(in->last, r->number);
@@ -173,29 +175,38 @@ uint32_t imap_intake_lowest(const struct imap_intake *in)
 
 /* --- telling ---------------------------------------------------------------------------------- */
 
-static int tell(struct bz_backend *b, const struct bz_job *job, enum bz_change_kind kind,
+/* ids: taken; NULL with REBUILD alone. */
+static int send_change(struct bz_backend *b, const struct bz_job *job, enum bz_change_kind kind,
 	GArray *ids, struct bz_err *err)
 {
 	struct bz_change *change;
 	struct bz_folder folder;
 
-	if (ids->len == 0) {
-		g_array_unref(ids);
-		return 0;
-	}
 	if (bz_store_folder_by_id(b->store, b->box.folder, &folder, err) != 0) {
-		g_array_unref(ids);
+		g_clear_pointer(&ids, g_array_unref);
 		return -1;
 	}
 	change = g_new0(struct bz_change, 1);
 	*change = (struct bz_change){b->box.folder, kind, b->box.exists, folder.unseen, ids};
-	if (kind == BZ_CHANGE_REBUILD) {
-		g_array_unref(ids);
-		change->ids = NULL;
-	}
 	bz_folder_clear(&folder);
 	job->report->rows(job->report->me, change);
 	return 0;
+}
+
+int imap_tell_anew(struct bz_backend *b, const struct bz_job *job, struct bz_err *err)
+{
+	return send_change(b, job, BZ_CHANGE_REBUILD, NULL, err);
+}
+
+static int tell(struct bz_backend *b, const struct bz_job *job, enum bz_change_kind kind,
+	GArray *ids, struct bz_err *err)
+{
+	bool any = ids->len > 0;
+
+	if (any && kind != BZ_CHANGE_REBUILD)
+		return send_change(b, job, kind, ids, err);
+	g_array_unref(ids);
+	return any ? imap_tell_anew(b, job, err) : 0;
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */

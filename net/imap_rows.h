@@ -50,6 +50,8 @@ uint32_t imap_intake_lowest(const struct imap_intake *in);
  * those known. */
 int imap_put_rows(struct imap_intake *in, const struct bz_job *job, enum bz_change_kind kind,
 	struct bz_err *err);
+/* Tell the screen that its list is to be made anew. */
+int imap_tell_anew(struct bz_backend *b, const struct bz_job *job, struct bz_err *err);
 /* Bring flags of known rows up to date and tell; UIDs without a row are appended to unknown. */
 int imap_put_flags(
 	struct imap_intake *in, const struct bz_job *job, GArray *unknown, struct bz_err *err);

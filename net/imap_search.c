@@ -4,6 +4,7 @@
  */
 #include "net/imap_search.h"
 #include "net/imap_rows.h"
+#include "net/imap_sparse.h"
 #include "net/imap_uidset.h"
 #include "net/login.h"
 #include "src/lang.h"
@@ -287,7 +288,8 @@ static int take_rows(struct search *x)
 	drop_unasked(f);
 	g_array_set_size(s->missing, s->missing->len - MIN(f->uids->len, s->missing->len));
 	s->fetched += f->uids->len;
-	b->box.known_below = b->box.known_below || f->in.rows->len > 0;
+	if (imap_sparse_from(b) == 0)
+		b->box.known_below = b->box.known_below || f->in.rows->len > 0;
 	return imap_put_rows(&f->in, x->call.job, BZ_CHANGE_REBUILD, x->call.err);
 }
 

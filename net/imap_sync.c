@@ -3,6 +3,7 @@
 #include "net/imap_changes.h"
 #include "net/imap_live.h"
 #include "net/imap_rows.h"
+#include "net/imap_sparse.h"
 #include "src/lang.h"
 
 #include <stdio.h>
@@ -131,12 +132,13 @@ static int store_window(struct refresh *r)
 	return 0;
 }
 
-/* Does the store know rows older than low_uid? */
+/* Does the store know rows older than low_uid, but for those that stand apart? */
 static int look_below(struct bz_backend *b, uint32_t low_uid, struct bz_err *err)
 {
 	GArray *below = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+	uint32_t from = imap_sparse_from(b);
 	int rc = bz_store_uids(
-		b->store, b->box.folder, 0, low_uid > 0 ? low_uid - 1 : UINT32_MAX, below, err);
+		b->store, b->box.folder, from, low_uid > 0 ? low_uid - 1 : UINT32_MAX, below, err);
 
 	b->box.known_below = below->len > 0;
 	g_array_unref(below);
@@ -165,6 +167,14 @@ static int top_up(struct refresh *r)
 	return store_window(r);
 }
 
+/* Of a folder of which nothing was known, all is known down to the window's end. */
+static int open_sparse(struct refresh *r)
+{
+	bool fresh = (r->old_known == 0 || r->select.dropped) && imap_intake_is_top(&r->in);
+
+	return imap_sparse_open(r->call.b, fresh ? imap_intake_lowest(&r->in) : 0, r->call.err);
+}
+
 /* Where the background goes on: below the window, where that is the top of the folder as it
  * is now. */
 static int begin_pass(struct refresh *r)
@@ -181,6 +191,8 @@ static int begin_pass(struct refresh *r)
 	if (r->call.b->live.uids != NULL) /* the marks were looked at, or will be */
 		r->call.b->live.look = false;
 	box->moved = false;
+	if (open_sparse(r) != 0)
+		return -1;
 	return look_below(r->call.b, box->low_uid, r->call.err);
 }
 
@@ -298,29 +310,49 @@ static int sync_known(struct imap_intake *in, const struct bz_job *job, uint32_t
 static int sync_unknown(struct imap_intake *in, const struct bz_job *job, uint32_t low,
 	uint32_t high, struct bz_err *err)
 {
+	int apart;
+
 	if (fetch_range(in, job, low, high, IMAP_ROW_ITEMS, err) != 0)
 		return -1;
-	return imap_put_rows(in, job, BZ_CHANGE_OLDER, err);
+	apart = imap_sparse_has_rows(in->b, imap_intake_lowest(in), err);
+	if (apart < 0)
+		return -1;
+	return imap_put_rows(in, job, apart > 0 ? BZ_CHANGE_REBUILD : BZ_CHANGE_OLDER, err);
+}
+
+/* What lies between a piece and the one above it is gone; above the first, all that is there was
+ * told, where nothing came since. */
+static int drop_between(struct imap_intake *in, const struct bz_job *job, uint32_t high,
+	uint32_t low_above, struct bz_err *err)
+{
+	uint32_t above = g_array_index(in->uids, uint32_t, in->uids->len - 1);
+
+	if (low_above > 0)
+		above = low_above - 1;
+	else if (high == in->b->box.exists)
+		above = UINT32_MAX;
+	return imap_drop_gone(in, job, imap_intake_lowest(in), above, err);
 }
 
 static int sync_piece(struct bz_backend *b, const struct bz_job *job, struct bz_err *err)
 {
 	struct imap_box *box = &b->box;
 	uint32_t high = box->next, low = high > IMAP_BATCH ? high - IMAP_BATCH + 1 : 1;
-	uint32_t above = box->low_uid > 0 ? box->low_uid - 1 : UINT32_MAX;
-	bool known = box->known_below;
+	uint32_t low_above = box->low_uid;
 	struct imap_intake in;
 	int rc;
 
 	box->next = low - 1; /* now, so that an EXPUNGE with the answer finds it so */
 	imap_intake_init(&in, b);
-	rc = known ? sync_known(&in, job, low, high, err) : sync_unknown(&in, job, low, high, err);
-	if (rc == 0 && in.uids->len > 0 &&
-		known) /* what lies between it and the piece above is gone */
-		rc = imap_drop_gone(&in, job, imap_intake_lowest(&in), above, err);
-	else if (rc == 0 && in.uids->len == 0)
+	rc = box->known_below ? sync_known(&in, job, low, high, err)
+			      : sync_unknown(&in, job, low, high, err);
+	if (rc == 0 && in.uids->len > 0)
+		rc = drop_between(&in, job, high, low_above, err);
+	else if (rc == 0)
 		box->passing =
 			false; /* a server that tells nothing of 500 messages: as good as it gets */
+	if (rc == 0)
+		rc = imap_sparse_lower(b, box->low_uid, err);
 	imap_intake_clear(&in);
 	return rc;
 }
@@ -354,6 +386,7 @@ static int end_pass(struct bz_backend *b, const struct bz_job *job, struct bz_er
 
 	if (drop_below(b, job, err) != 0)
 		return -1;
+	imap_sparse_close(b);
 	b->live.lost = b->live.lost && !whole; /* else the pass saw it all */
 	box->passing = (!whole || may_catch_up(b)) && ++box->passes < IMAP_PASSES;
 	if (box->passing && may_catch_up(b))
@@ -377,6 +410,8 @@ int imap_background(struct bz_backend *b, const struct bz_job *job, bool *more, 
 	if (imap_compress_once(b, job, err) != 0 ||
 		(b->box.low_uid > 0 &&
 			imap_live_fetch(b, job, err) != 0)) /* in the midst of a pass */
+		return -1;
+	if (imap_sparse_step(b, job, err) != 0)
 		return -1;
 	if (imap_changes_are_asked(b))
 		rc = imap_changes_step(b, job, err);

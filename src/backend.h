@@ -107,6 +107,17 @@ enum bz_fetch {
 	BZ_FETCH_KEPT   /* of a worker alone: as TEXT, if no line is needed for it */
 };
 
+/* Where the rows of a folder stand that is not known whole. */
+struct bz_stand {
+	uint32_t uid, position;
+};
+struct bz_layout {
+	uint32_t from;   /* rows of this UID and greater ones stand side by side from the newest on;
+			    0 = all rows do, and the rest says nothing */
+	uint32_t exists; /* messages that positions were counted among */
+	GArray *apart;   /* struct bz_stand, UIDs ascending, all below from; the caller's */
+};
+
 /* What is watched, and until when. */
 struct bz_watch {
 	const char *name; /* the folder's wire name */
@@ -156,6 +167,13 @@ struct bz_backend_ops {
 	 * for background(). */
 	int (*refresh)(struct bz_backend *, const struct bz_job *, const char *name,
 		struct bz_window window, struct bz_err *);
+	/* Fetch the rows of this window and of what is around it, in a folder that refresh made
+	 * current; nobody is told of them: see layout. */
+	int (*window)(struct bz_backend *, const struct bz_job *, const char *name,
+		struct bz_window window, struct bz_err *);
+	/* Where the rows of that folder stand, as far as is known; no line. apart is empty. */
+	void (*layout)(
+		struct bz_backend *, const struct bz_folder *folder, struct bz_layout *layout);
 	/* On the line as it is, with nothing else to do: bring what the server tells of the folder
 	 * that refresh made current into the store as it comes. Ends within milliseconds once
 	 * wake is readable (it stays so), and at `until`; *again: what came cannot be followed

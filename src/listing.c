@@ -1,5 +1,7 @@
 #include "src/listing_private.h"
 
+#include <string.h>
+
 void bz_change_free(void *change)
 {
 	struct bz_change *c = change;
@@ -11,12 +13,24 @@ void bz_change_free(void *change)
 	g_free(c);
 }
 
+/* The index of the first hole that stands above a row, or ids->len. */
+static guint first_hole(const GArray *ids)
+{
+	const uint32_t *at = (const uint32_t *)(void *)ids->data;
+	guint i = 0;
+
+	while (i < ids->len && at[i] != 0)
+		i++;
+	return i;
+}
+
 struct bz_listing *bz_listing_new(uint32_t folder, GArray *ids, uint32_t exists)
 {
 	struct bz_listing *listing = g_new(struct bz_listing, 1);
 
 	*listing =
 		(struct bz_listing){.folder = folder, .exists = MAX(exists, ids->len), .ids = ids};
+	listing->is_sparse = first_hole(ids) < ids->len;
 	return listing;
 }
 
@@ -47,7 +61,7 @@ uint32_t bz_listing_size(const struct bz_listing *listing)
 
 bool bz_listing_has_holes(const struct bz_listing *listing)
 {
-	return listing->exists > listing->ids->len;
+	return listing->exists > listing->ids->len || listing->is_sparse;
 }
 
 uint32_t bz_listing_row(const struct bz_listing *listing, uint32_t position)
@@ -163,12 +177,49 @@ static void remove_ids(struct bz_listing *listing, const GArray *ids)
 	g_hash_table_unref(gone);
 }
 
+/* --- with rows below holes -------------------------------------------------------------------- */
+
+/* The rows next to those known from the newest on: into the holes there. */
+static bool fill(struct bz_listing *listing, const GArray *ids)
+{
+	guint at = first_hole(listing->ids);
+	uint32_t *to = &g_array_index(listing->ids, uint32_t, at);
+
+	if (ids->len > listing->ids->len - at || has_any(listing, ids, false))
+		return false;
+	for (guint i = 0; i < ids->len; i++)
+		if (to[i] != 0)
+			return false;
+	memcpy(to, ids->data, ids->len * sizeof *to);
+	listing->is_sparse = first_hole(listing->ids) < listing->ids->len;
+	return true;
+}
+
+/* Where the rows are as many more or fewer as the messages, every hole is as it was. */
+static bool apply_sparse(struct bz_listing *listing, const struct bz_change *change)
+{
+	guint before = listing->ids->len;
+	uint32_t exists;
+
+	if (change->kind == BZ_CHANGE_NEWER)
+		add(listing, change->ids, true);
+	else if (change->kind == BZ_CHANGE_GONE)
+		remove_ids(listing, change->ids);
+	else if (change->kind == BZ_CHANGE_OLDER && !fill(listing, change->ids))
+		return false;
+	exists = listing->exists + listing->ids->len - before;
+	listing->exists = MAX(change->exists, listing->ids->len);
+	return change->exists == exists;
+}
+
 bool bz_listing_apply(struct bz_listing *listing, const struct bz_change *change)
 {
 	if (change->folder != listing->folder || change->kind == BZ_CHANGE_REBUILD)
 		return false;
 	if (listing->places != NULL)
 		return bz_listing_apply_threads(listing, change);
+	if (listing->is_sparse)
+		return apply_sparse(listing, change);
 	switch (change->kind) {
 	case BZ_CHANGE_NEWER:
 	case BZ_CHANGE_OLDER:

@@ -9,7 +9,7 @@
 
 enum bz_change_kind {
 	BZ_CHANGE_NEWER,   /* ids: rows newer than all known, newest first */
-	BZ_CHANGE_OLDER,   /* ids: rows older than all known, newest first */
+	BZ_CHANGE_OLDER,   /* ids: rows next to those known from the newest on, newest first */
 	BZ_CHANGE_UPDATED, /* ids: same rows, other contents (flags) */
 	BZ_CHANGE_GONE,    /* ids: rows removed */
 	BZ_CHANGE_REBUILD  /* anything: ask the worker for a new listing */
@@ -26,8 +26,8 @@ void bz_change_free(void *change);
 
 struct bz_listing;
 
-/* ids (guint32, newest first) is taken. exists >= ids->len: the rest are holes, shown as
- * placeholders, older than every known row. */
+/* ids (guint32, newest first; 0 = a hole, shown as a placeholder) is taken. exists >= ids->len: the
+ * rest are holes, too, older than every known row. */
 struct bz_listing *bz_listing_new(uint32_t folder, GArray *ids, uint32_t exists);
 /* In threads: ids and places (bz_threads_order) are taken. It has no holes. */
 struct bz_listing *bz_listing_new_threads(uint32_t folder, GArray *ids, GArray *places);
@@ -42,9 +42,10 @@ uint32_t bz_listing_row(const struct bz_listing *listing, uint32_t position);
 /* Position of a row id, or -1; of what is folded away, that of its thread. hint = where to look
  * first. */
 int64_t bz_listing_find(const struct bz_listing *listing, uint32_t row, uint32_t hint);
-/* Merge; false when the listing must be made again (REBUILD, another folder's change, or in threads
- * what came). Applying the same change twice is harmless. In threads, what answered a removed
- * message moves up to its place; where it stands in the end, a new listing tells. */
+/* Merge; false when the listing must be made again (REBUILD, another folder's change, in threads
+ * what came, and with rows below holes what does not tell which hole it is about). Applying the
+ * same change twice is harmless. In threads, what answered a removed message moves up to its place;
+ * where it stands in the end, a new listing tells. */
 bool bz_listing_apply(struct bz_listing *listing, const struct bz_change *change);
 
 /* --- threads (listing_threads.c): positions of a listing that is in threads --------------------

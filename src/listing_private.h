@@ -7,7 +7,8 @@
 struct bz_listing {
 	uint32_t folder;
 	uint32_t exists;
-	GArray *ids;    /* guint32, newest first, or thread by thread */
+	GArray *ids;    /* guint32, newest first, or thread by thread; 0 = a hole */
+	bool is_sparse; /* there are holes among ids */
 	GArray *places; /* guint32 (enum bz_thread_place), as long as ids; NULL: not in threads */
 	bool moved;     /* bz_listing_is_moved */
 	GArray *shown;  /* guint32 by position: index of ids; NULL: nothing is folded */

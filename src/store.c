@@ -58,7 +58,7 @@ static const char *const sql[STMT_COUNT_] = {
 	[STMT_BY_ROW] = "SELECT " ROW_COLUMNS " FROM message WHERE id=?",
 	[STMT_NEWEST] = "SELECT " ROW_COLUMNS " FROM message WHERE folder=? AND (flags & 1024) = 0"
 			" ORDER BY pos DESC LIMIT 1",
-	[STMT_IDS] = "SELECT id FROM message WHERE folder=? ORDER BY pos DESC, id DESC",
+	[STMT_IDS] = "SELECT id FROM message WHERE folder=? AND pos>=? ORDER BY pos DESC, id DESC",
 	[STMT_THREADS] = "SELECT id, thread_id, refs FROM message WHERE folder=?"
 			 " ORDER BY pos DESC, id DESC",
 	[STMT_UNREAD_IDS] = "SELECT id FROM message WHERE folder=? AND (flags & 1) = 0"
@@ -434,11 +434,18 @@ static int collect(struct bz_store *store, sqlite3_stmt *stmt, GArray *out, stru
 
 int bz_store_ids(struct bz_store *store, uint32_t folder, GArray *ids, struct bz_err *err)
 {
+	return bz_store_ids_from(store, folder, INT64_MIN, ids, err);
+}
+
+int bz_store_ids_from(
+	struct bz_store *store, uint32_t folder, int64_t pos, GArray *ids, struct bz_err *err)
+{
 	sqlite3_stmt *stmt = bz_store_stmt(store, STMT_IDS, err);
 
 	if (stmt == NULL)
 		return -1;
 	sqlite3_bind_int64(stmt, 1, folder);
+	sqlite3_bind_int64(stmt, 2, pos);
 	return collect(store, stmt, ids, err);
 }
 

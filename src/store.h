@@ -83,6 +83,9 @@ int bz_store_newest(
 	struct bz_store *store, uint32_t folder, struct bz_summary *out, struct bz_err *err);
 /* Row ids newest (greatest pos) first into ids (guint32), appended. At 1,000,000 rows 0.1 s. */
 int bz_store_ids(struct bz_store *store, uint32_t folder, GArray *ids, struct bz_err *err);
+/* Of the rows with that pos or a greater one alone. */
+int bz_store_ids_from(
+	struct bz_store *store, uint32_t folder, int64_t pos, GArray *ids, struct bz_err *err);
 /* All rows of a folder, newest first, with the hashes of their ids and references, into threads:
  * what bz_threads_order needs. At 1,000,000 rows 0.4 s. */
 int bz_store_threads(

@@ -282,6 +282,8 @@ static bool is_supported(const struct bz_worker *w, enum bz_request_kind kind)
 	switch (kind) {
 	case BZ_REQ_FOLDERS:
 		return w->ops->list_folders != NULL;
+	case BZ_REQ_WINDOW:
+		return w->ops->window != NULL;
 	case BZ_REQ_FETCH:
 		return w->ops->fetch != NULL;
 	case BZ_REQ_FLAGS:
@@ -307,7 +309,7 @@ static bool needs_line(const struct bz_worker *w, const struct bz_request *r)
 		return true;
 	if (kind == BZ_REQ_FETCH || kind == BZ_REQ_FLAGS || kind == BZ_REQ_FOLDERS)
 		return (w->ops->caps & BZ_CAP_LIVE) != 0;
-	return kind == BZ_REQ_REFRESH || kind == BZ_REQ_SEARCH ||
+	return kind == BZ_REQ_REFRESH || kind == BZ_REQ_WINDOW || kind == BZ_REQ_SEARCH ||
 	       bz_worker_mail_needs_line(w, kind);
 }
 
@@ -346,6 +348,9 @@ static void dispatch(struct bz_worker *w, struct bz_request *r)
 		break;
 	case BZ_REQ_FOLDERS:
 		do_line_request(w, r, bz_worker_step_folders, NULL);
+		break;
+	case BZ_REQ_WINDOW:
+		bz_worker_do_window(w, r);
 		break;
 	case BZ_REQ_FETCH:
 		do_fetch(w, r);

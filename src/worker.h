@@ -20,6 +20,9 @@ enum bz_request_kind {
 	BZ_REQ_LISTING,  /* folder name: the listing from the store, no network */
 	BZ_REQ_REFRESH,  /* folder name + window: get mail / sync now; dry_run: result copies */
 	BZ_REQ_FOLDERS,  /* list_folders */
+	BZ_REQ_WINDOW,   /* folder in view + window: rows that the store lacks there are fetched
+			    (result: listing, which shows them; NULL: not yet, the folder is still
+			    to be refreshed) */
 	BZ_REQ_FETCH,    /* ref + fetch: result message; from what is kept here, where it is */
 	BZ_REQ_FLAGS,    /* refs + add/remove */
 	BZ_REQ_TRUST,    /* cert + pin: accepted by the person; then reconnects */

@@ -117,6 +117,8 @@ void bz_worker_do_mail(struct bz_worker *worker, struct bz_request *request);
 
 /* BZ_REQ_LISTING and OPEN: answered, or by limit words begun. */
 void bz_worker_do_listing(struct bz_worker *worker, struct bz_request *request);
+/* BZ_REQ_WINDOW: answered. */
+void bz_worker_do_window(struct bz_worker *worker, struct bz_request *request);
 
 /* --- worker_limit.c: the worker's thread alone ------------------------------------------------ */
 

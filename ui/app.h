@@ -82,7 +82,9 @@ struct ui_index {
 	struct bz_listing *listing; /* NULL until the worker made it */
 	char *limit;                /* words of limit.h; NULL = all messages */
 	enum ui_asked asked;
-	uint64_t open_request, listing_request, refresh_request;
+	uint64_t open_request, listing_request, refresh_request, window_request;
+	struct bz_window window; /* asked for last, and of how many positions */
+	uint32_t window_size;
 	uint32_t before; /* the refresh: how many there were */
 	uint32_t pos, top;
 	uint32_t row; /* the selected message; 0 = none or a hole */
@@ -253,6 +255,12 @@ char *ui_index_tree(const struct bz_listing *listing, uint32_t position, int w);
 bool ui_index_repeats(const char *subject, const char *above);
 /* UI_ORDER, UI_FOLD, UI_FOLD_ALL; false: another one. */
 bool ui_index_threads_command(struct ui_app *app, enum ui_command command);
+
+/* index_holes.c */
+/* The n positions from x->top on are in view: rows that are not known are asked for, once. */
+void ui_index_ask_rows(struct ui_index *index, uint32_t n);
+/* The answer to that; false: it is another's. */
+bool ui_index_rows_came(struct ui_app *app, struct bz_event *event);
 
 /* index_line.c: one row; rect is one or two lines high */
 struct ui_index_row {

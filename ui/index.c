@@ -240,6 +240,8 @@ bool ui_index_event(struct ui_app *app, struct bz_event *event)
 	}
 	if (!mine || event->kind != BZ_EVENT_DONE || event->request == 0)
 		return false;
+	if (ui_index_rows_came(app, event))
+		return true;
 	if (event->request == x->open_request || event->request == x->listing_request) {
 		if (event->request == x->listing_request)
 			x->listing_request = 0;
@@ -372,6 +374,7 @@ void ui_index_draw(struct ui_app *app, const struct ui_rect *r)
 		return;
 	}
 	load_rows(x, x->top, n);
+	ui_index_ask_rows(x, n);
 	if (x->row == 0)
 		x->row = bz_listing_row(x->listing, x->pos);
 	draw_rows(app, r, tall, n);

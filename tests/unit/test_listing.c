@@ -89,6 +89,127 @@ static void what_cannot_be_merged_says_so(void **state)
 	bz_listing_free(l);
 }
 
+/* --- rows below holes ------------------------------------------------------------------------- */
+
+static void rows_may_stand_below_holes(void **state)
+{
+	struct bz_listing *l = bz_listing_new(1, IDS(9, 8, 0, 0, 0, 4, 3), 8);
+
+	(void)state;
+	check_rows(l, (const uint32_t[]){9, 8, 0, 0, 0, 4, 3, 0}, 8);
+	assert_true(bz_listing_has_holes(l));
+	assert_int_equal(bz_listing_find(l, 3, 0), 6);
+	assert_int_equal(bz_listing_find(l, 0, 2), -1);
+	assert_true(apply(l, 1, BZ_CHANGE_OLDER, 8, IDS(7, 6)));
+	assert_true(apply(l, 1, BZ_CHANGE_GONE, 7, IDS(4)));
+	assert_true(apply(l, 1, BZ_CHANGE_NEWER, 8, IDS(10)));
+	check_rows(l, (const uint32_t[]){10, 9, 8, 7, 6, 0, 3, 0}, 8);
+	assert_true(apply(l, 1, BZ_CHANGE_OLDER, 8, IDS(5)));
+	assert_true(bz_listing_has_holes(l));
+	assert_true(apply(l, 1, BZ_CHANGE_OLDER, 8, IDS(2)));
+	check_rows(l, (const uint32_t[]){10, 9, 8, 7, 6, 5, 3, 2}, 8);
+	assert_false(bz_listing_has_holes(l));
+	bz_listing_free(l);
+}
+
+static void check_refused(enum bz_change_kind kind, uint32_t exists, GArray *ids)
+{
+	struct bz_listing *l = bz_listing_new(1, IDS(9, 8, 0, 0, 4), 6);
+
+	assert_false(apply(l, 1, kind, exists, ids));
+	bz_listing_free(l);
+}
+
+static void which_hole_is_meant_must_be_plain(void **state)
+{
+	(void)state;
+	check_refused(BZ_CHANGE_UPDATED, 5, IDS(8));
+	check_refused(BZ_CHANGE_NEWER, 6, IDS(10));
+	check_refused(BZ_CHANGE_GONE, 4, IDS(9));
+	check_refused(BZ_CHANGE_OLDER, 6, IDS(7, 6, 5));
+	check_refused(BZ_CHANGE_OLDER, 6, IDS(4));
+}
+
+/* Beside an array of all messages, oldest first. */
+struct model {
+	GRand *rand;
+	GArray *all;
+	uint32_t next;
+	struct bz_listing *listing;
+};
+
+static uint32_t message_at(const struct model *m, uint32_t position)
+{
+	return g_array_index(m->all, uint32_t, m->all->len - 1 - position);
+}
+
+static void model_begin(struct model *m)
+{
+	GArray *ids = g_array_new(FALSE, TRUE, sizeof(uint32_t));
+
+	m->all = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+	for (m->next = 1; m->next <= 40; m->next++)
+		g_array_append_val(m->all, m->next);
+	g_array_set_size(ids, 40);
+	for (uint32_t i = 0; i < 40; i++)
+		if (i != 3 && (i < 3 || i == 39 || g_rand_int_range(m->rand, 0, 4) == 0))
+			g_array_index(ids, uint32_t, i) = message_at(m, i);
+	m->listing = bz_listing_new(1, ids, 40);
+}
+
+static void model_step(struct model *m)
+{
+	struct bz_listing *l = m->listing;
+	uint32_t size = bz_listing_size(l), id = m->next, at = 0;
+	int what = g_rand_int_range(m->rand, 0, 3);
+
+	if (what == 0) {
+		m->next++;
+		g_array_append_val(m->all, id);
+		assert_true(apply(l, 1, BZ_CHANGE_NEWER, size + 1, IDS(id)));
+	} else if (what == 1) {
+		while (bz_listing_row(l, at) != 0)
+			at++;
+		assert_true(apply(l, 1, BZ_CHANGE_OLDER, size, IDS(message_at(m, at))));
+	} else {
+		at = (uint32_t)g_rand_int_range(m->rand, 0, (gint32)size);
+		id = bz_listing_row(l, at);
+		if (id == 0)
+			return;
+		g_array_remove_index(m->all, size - 1 - at);
+		assert_true(apply(l, 1, BZ_CHANGE_GONE, size - 1, IDS(id)));
+	}
+}
+
+static void model_check(const struct model *m)
+{
+	assert_int_equal(bz_listing_size(m->listing), m->all->len);
+	for (uint32_t i = 0; i < m->all->len; i++) {
+		uint32_t row = bz_listing_row(m->listing, i);
+
+		assert_true(row == 0 || row == message_at(m, i));
+	}
+}
+
+static void holes_and_rows_as_in_a_model(void **state)
+{
+	guint32 seed = g_random_int();
+	struct model m = {.rand = g_rand_new_with_seed(seed)};
+
+	(void)state;
+	print_message("# seed %u\n", seed);
+	for (int round = 0; round < 300; round++) {
+		model_begin(&m);
+		while (bz_listing_has_holes(m.listing)) {
+			model_step(&m);
+			model_check(&m);
+		}
+		bz_listing_free(m.listing);
+		g_array_unref(m.all);
+	}
+	g_rand_free(m.rand);
+}
+
 /* --- threads ---------------------------------------------------------------------------------- */
 
 /* "1:0. 2:1" is row 1 that begins a thread, the last of its siblings, and its reply 2. */
@@ -230,6 +351,9 @@ int main(void)
 		cmocka_unit_test(changes_merge_and_may_come_twice),
 		cmocka_unit_test(a_row_is_found_from_any_hint),
 		cmocka_unit_test(what_cannot_be_merged_says_so),
+		cmocka_unit_test(rows_may_stand_below_holes),
+		cmocka_unit_test(which_hole_is_meant_must_be_plain),
+		cmocka_unit_test(holes_and_rows_as_in_a_model),
 		cmocka_unit_test(threads_have_rails),
 		cmocka_unit_test(what_is_folded_has_no_position),
 		cmocka_unit_test(answers_move_up_to_what_is_removed),
