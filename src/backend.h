@@ -94,10 +94,13 @@ struct bz_window {
 	uint32_t count;
 };
 
+enum { BZ_QUIET_MAX = 256 << 10 };
+
 enum bz_fetch {
 	BZ_FETCH_TEXT,  /* headers, structure, and the text that the reader shows; no attachment */
 	BZ_FETCH_RAW,   /* the whole source in message->raw too */
 	BZ_FETCH_AHEAD, /* as TEXT, unasked: it gives up (*out NULL) where anything is asked for */
+	BZ_FETCH_QUIET, /* as AHEAD, and only where its texts are BZ_QUIET_MAX bytes at most */
 	BZ_FETCH_KEPT   /* of a worker alone: as TEXT, if no line is needed for it */
 };
 
