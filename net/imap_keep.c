@@ -1,5 +1,6 @@
 #include "net/imap_keep.h"
 #include "net/imap_rows.h"
+#include "net/imap_sparse.h"
 
 enum {
 	DAY_SECONDS = 86400,
@@ -65,6 +66,11 @@ int imap_keep_end(struct bz_backend *b, const struct bz_job *job, struct bz_err 
 {
 	struct imap_box *box = &b->box;
 
+	if (b->sparse.doubted > 0) /* step by step, before that */
+		return 0;
+	/* rows known from before jumps were */
+	if (imap_sparse_from(b) == 0 && imap_sparse_open(b, box->low_uid, err) != 0)
+		return -1;
 	box->passing = box->moved && ++box->passes < IMAP_PASSES;
 	b->live.lost = b->live.lost && box->moved;
 	box->moved = false;

@@ -1,5 +1,6 @@
 #include "net/imap_live.h"
 #include "net/imap_rows.h"
+#include "net/imap_sparse.h"
 #include "net/imap_uidset.h"
 #include "src/lang.h"
 
@@ -393,7 +394,7 @@ int imap_live_settle(
 		return bz_err_set(err, BZ_ERR_NET, BZ_CODE_CLOSED,
 			_("%s numbered the messages of this folder anew; it is listed again."),
 			b->account->host);
-	if (follow(b, err) != 0)
+	if (follow(b, err) != 0 || (b->box.is_cut && imap_sparse_step(b, job, err) != 0))
 		return -1;
 	if (live->uids != NULL)
 		return imap_live_is_due(b) ? settle(b, job, err) : 0;
