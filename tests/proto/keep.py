@@ -4,6 +4,7 @@
 import os
 import pathlib
 import pty
+import re
 import select
 import signal
 import sqlite3
@@ -120,7 +121,7 @@ class Screen:
         if self.pid == 0:
             os.environ.update(HOME=str(home.path), TERM="xterm-256color", LINES="30", COLUMNS="100", LANG="C.UTF-8")
             os.execv(os.environ["BUZON"], ["buzon"])
-        self.over = False
+        self.over, self.seen = False, b""
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
 
@@ -128,9 +129,17 @@ class Screen:
         while not self.over:
             if select.select([self.line], [], [], 0.1)[0]:
                 try:
-                    os.read(self.line, 65536)
+                    self.seen += os.read(self.line, 65536)
                 except OSError:
                     return
+
+    def wait(self, i):
+        """Until that letter was drawn."""
+        return wait_for(lambda: re.search(rb"letter %d\b" % i, self.seen))
+
+    def type(self, keys):
+        self.seen = b""
+        os.write(self.line, keys)
 
     def close(self):
         os.kill(self.pid, signal.SIGTERM)
@@ -162,6 +171,34 @@ def proxied(server, more):
     home = Home("imap", proxy.port, "tls", "ca.pem", "secret", more=more)
     (home.path / "ca.pem").write_bytes(pathlib.Path(server.ca_file).read_bytes())
     return proxy, home
+
+
+def rows_of(home):
+    with sqlite3.connect(f"file:{home.path}/.cache/buzon/casa/cache.db?mode=ro", uri=True) as db:
+        return {uid: (flags & 4 != 0) for uid, flags in db.execute(
+            "SELECT uid, flags FROM message WHERE folder = (SELECT id FROM folder WHERE name = 'INBOX')")}
+
+
+def check_screen():
+    """What is left out is a jump away, and all that is known is followed."""
+    with Dovecot(mail={"ana": {"INBOX": old_and_new()}}) as server, home_at(server, "keep = seen\n") as home:
+        screen = Screen(home)
+        good = screen.wait(OLD + NEW)
+        screen.type(b"G")
+        good = good and screen.wait(1) and screen.wait(2)
+        test("keep = seen: the oldest are a jump away", good, screen.seen[-2000:])
+        n = len(rows_of(home))
+        test("and nothing between is listed", n < 400, n)
+        device = Device(server, 1)
+        device.line.uid("STORE", "2", "+FLAGS.SILENT", "(\\Flagged)")
+        device.line.uid("STORE", "1," + str(OLD + NEW - 3), "+FLAGS.SILENT", "(\\Deleted)")
+        device.line.expunge()
+        device.add(1)
+        test("what others do to those rows is followed", wait_for(lambda: (
+            lambda rows: rows.get(2) and not {1, OLD + NEW - 3} & set(rows) and OLD + NEW + 1 in rows)(rows_of(home))),
+            (rows_of(home).get(2), len(rows_of(home))))
+        test("and still nothing else is listed", len(rows_of(home)) <= n + 60, (n, len(rows_of(home))))
+        screen.close()
 
 
 def check_texts():
@@ -230,6 +267,7 @@ def main():
             check_seen(server)
             check_days(server)
             check_all(server)
+        check_screen()
         check_texts()
         check_texts_of_days()
         check_room()
