@@ -201,6 +201,24 @@ def check_screen():
         screen.close()
 
 
+def check_emptied():
+    """What is not listed is not forgotten."""
+    trash = [letter(i, LONG_AGO) for i in range(1, 301)]
+    with Dovecot(mail={"ana": {"INBOX": [letter(1, NOW)], "Trash": trash}}) as server, \
+            home_at(server, "keep = seen\n") as home:
+        screen = Screen(home)
+        good = screen.wait(1) and wait_for(lambda: b"Trash" in screen.seen)
+        screen.type(b"gt")
+        good = good and screen.wait(300)
+        screen.type(b":empty-trash\r")
+        good = good and wait_for(lambda: b"y/n" in screen.seen)
+        screen.type(b"y")
+        device = Device(server, 1, "Trash")
+        test("an emptied Trash is empty, what was not listed too", good and wait_for(lambda: not device.uids()),
+             (good, len(device.uids()), screen.seen[-500:]))
+        screen.close()
+
+
 def check_texts():
     server = Dovecot(mail={"ana": {"INBOX": [TEXTS[uid] for uid in sorted(TEXTS)]}})
     with server:
@@ -268,6 +286,7 @@ def main():
             check_days(server)
             check_all(server)
         check_screen()
+        check_emptied()
         check_texts()
         check_texts_of_days()
         check_room()
