@@ -2,6 +2,7 @@
  * 6.3, 7.3). */
 #include "net/imap_box.h"
 #include "net/imap_changes.h"
+#include "net/imap_keep.h"
 #include "net/imap_live.h"
 #include "net/imap_names.h"
 #include "net/imap_sparse.h"
@@ -101,9 +102,10 @@ static void on_end(void *me, enum imap_end end, const char *code, const char *te
 	imap_sparse_selected(b);
 	if (b->box.passing)
 		imap_changes_begin_noted(b);
-	if (is_same(s))
+	if (is_same(s)) {
 		imap_live_keep(b);
-	else
+		imap_keep_as_before(b, &s->before);
+	} else
 		imap_live_clear(b);
 	if (s->on_selected != NULL)
 		s->on_selected(s->me);

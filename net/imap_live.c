@@ -1,5 +1,6 @@
 #include "net/imap_live.h"
 #include "net/imap_rows.h"
+#include "net/imap_sparse.h"
 #include "net/imap_uidset.h"
 #include "src/lang.h"
 
@@ -20,6 +21,7 @@ void imap_live_clear(struct bz_backend *b)
 	g_clear_pointer(&live->gone, g_array_unref);
 	live->next_uid = 0;
 	live->arrived = live->look = live->is_odd = live->lost = live->renumbered = false;
+	live->is_part = false;
 }
 
 /* What was noted by UID stays right. */
@@ -148,7 +150,8 @@ void imap_live_keep(struct bz_backend *b)
 
 /* --- following -------------------------------------------------------------------------------- */
 
-/* Where the store holds the whole folder its UIDs are those of the sequence numbers. */
+/* Where the store holds the whole folder, or all of it from a message on (keep), its UIDs are those
+ * of the sequence numbers. */
 static int follow(struct bz_backend *b, struct bz_err *err)
 {
 	struct imap_live *live = &b->live;
@@ -158,7 +161,10 @@ static int follow(struct bz_backend *b, struct bz_err *err)
 	if (live->uids != NULL || box->passing || live->lost || live->is_odd)
 		return 0;
 	uids = g_array_new(FALSE, TRUE, sizeof(uint32_t));
-	if (bz_store_uids(b->store, box->folder, 0, UINT32_MAX, uids, err) != 0) {
+	if (box->is_cut)
+		g_array_set_size(uids, box->next);
+	if (bz_store_uids(b->store, box->folder, box->is_cut ? box->low_uid : 0, UINT32_MAX, uids,
+		    err) != 0) {
 		g_array_unref(uids);
 		return -1;
 	}
@@ -167,6 +173,7 @@ static int follow(struct bz_backend *b, struct bz_err *err)
 		g_array_unref(uids);
 		return 0;
 	}
+	live->is_part = box->is_cut;
 	live->next_uid = box->uidnext;
 	if (uids->len > 0)
 		live->next_uid =
@@ -209,20 +216,60 @@ static int put_flags(
 	return rc;
 }
 
+static int count_unread(struct bz_backend *b, uint32_t *unread, struct bz_err *err)
+{
+	uint32_t known;
+
+	return bz_store_count(b->store, b->box.folder, &known, unread, err);
+}
+
+/* Of a folder that is listed in part the unread messages are as many more, or fewer, as of
+ * its rows. */
+static int move_unseen(struct bz_backend *b, uint32_t before, struct bz_err *err)
+{
+	struct bz_folder folder;
+	uint32_t now;
+	int64_t unseen;
+	int rc;
+
+	if (count_unread(b, &now, err) != 0)
+		return -1;
+	if (now == before)
+		return 0;
+	if (bz_store_folder_by_id(b->store, b->box.folder, &folder, err) != 0)
+		return -1;
+	unseen = (int64_t)folder.unseen + now - before;
+	folder.unseen = (uint32_t)CLAMP(unseen, 0, (int64_t)b->box.exists);
+	rc = bz_store_folder_put(b->store, &folder, err);
+	bz_folder_clear(&folder);
+	return rc;
+}
+
+/* before: unread rows, then. */
+static int put_counts(
+	struct bz_backend *b, const struct bz_job *job, uint32_t before, struct bz_err *err)
+{
+	if (b->live.is_part && move_unseen(b, before, err) != 0)
+		return -1;
+	return imap_put_counts(b, job, b->live.uids != NULL && !b->live.is_part, err);
+}
+
 int imap_live_put(struct bz_backend *b, const struct bz_job *job, struct bz_err *err)
 {
 	struct imap_live *live = &b->live;
-	int rc = 0;
+	uint32_t unread;
+	int rc;
 
 	if (!is_any(live->flags) && !is_any(live->gone))
 		return 0;
-	if (live->flags->len > 0)
+	rc = count_unread(b, &unread, err);
+	if (rc == 0 && live->flags->len > 0)
 		rc = put_flags(b, job, live->flags, err);
 	if (rc == 0 && live->gone->len > 0)
 		rc = imap_remove_rows(b, job, live->gone, err);
 	g_array_set_size(live->flags, 0);
 	g_array_set_size(live->gone, 0);
-	return rc == 0 ? imap_put_counts(b, job, live->uids != NULL, err) : -1;
+	return rc == 0 ? put_counts(b, job, unread, err) : -1;
 }
 
 /* --- asking ----------------------------------------------------------------------------------- */
@@ -292,6 +339,8 @@ static char *look_set(const struct imap_live *live)
 {
 	guint i = live->uids->len > LOOK_ROWS ? live->uids->len - LOOK_ROWS : 0;
 
+	while (i + 1 < live->uids->len && g_array_index(live->uids, uint32_t, i) == 0)
+		i++;
 	return live->uids->len > 0 ? g_strdup_printf("%u:*", g_array_index(live->uids, uint32_t, i))
 				   : g_strdup("");
 }
@@ -335,15 +384,16 @@ static int settle(struct bz_backend *b, const struct bz_job *job, struct bz_err 
 {
 	struct imap_live *live = &b->live;
 	bool counts = live->arrived || live->look || live->doubted->len > 0;
+	uint32_t unread;
 
-	if (imap_live_put(b, job, err) != 0 || imap_live_fetch(b, job, err) != 0 ||
-		ask_marks(b, job, err) != 0)
+	if (imap_live_put(b, job, err) != 0 || count_unread(b, &unread, err) != 0 ||
+		imap_live_fetch(b, job, err) != 0 || ask_marks(b, job, err) != 0)
 		return -1;
 	/* who tells of messages and then has none */
 	if (live->uids != NULL && !live->arrived && live->uids->len > 0 &&
 		g_array_index(live->uids, uint32_t, live->uids->len - 1) == 0)
 		lose(live);
-	return counts ? imap_put_counts(b, job, live->uids != NULL, err) : 0;
+	return counts ? put_counts(b, job, unread, err) : 0;
 }
 
 int imap_live_settle(
@@ -355,7 +405,7 @@ int imap_live_settle(
 		return bz_err_set(err, BZ_ERR_NET, BZ_CODE_CLOSED,
 			_("%s numbered the messages of this folder anew; it is listed again."),
 			b->account->host);
-	if (follow(b, err) != 0)
+	if (follow(b, err) != 0 || (b->box.is_cut && imap_sparse_step(b, job, err) != 0))
 		return -1;
 	if (live->uids != NULL)
 		return imap_live_is_due(b) ? settle(b, job, err) : 0;

@@ -11,6 +11,7 @@ enum {
 	PIECE = 256 << 10,        /* bytes of one partial FETCH */
 	FLIGHT = 512 << 10,       /* asked for at once, as far as is known before */
 	FLIGHT_MAX = 32,          /* commands */
+	UNASKED = 64 << 10,       /* a piece, and a flight, of what nobody waits for */
 	TEXT_MAX = 4 << 20,       /* of a text part that the reader shows */
 	TEXTS_MAX = 8 << 20,      /* of all of them together */
 	ATTACHED_MAX = 256 << 10, /* a text that is attached, too: up to here it is read whole, */
@@ -22,6 +23,7 @@ struct opening {
 	struct imap_call call;
 	uint32_t uid;
 	struct bz_message *message;
+	bool unasked; /* gives way where anything is asked for */
 	bool found, structured;
 	struct imap_result result;
 };
@@ -116,6 +118,18 @@ static void on_section_end(void *me, enum imap_end end, const char *code, const 
 	imap_on_end(&((struct section *)me)->result, end, code, text);
 }
 
+static bool gives_way(const struct opening *o)
+{
+	const struct bz_report *report = o->call.job->report;
+
+	return o->unasked && report->hurry(report->me);
+}
+
+static size_t piece_of(const struct opening *o)
+{
+	return o->unasked ? UNASKED : PIECE;
+}
+
 static bool is_done(const struct section *s)
 {
 	return s->whole || s->bytes->len >= s->max;
@@ -126,7 +140,7 @@ static int submit_piece(struct section *s)
 	static const struct imap_on on = {.untagged = on_section, .end = on_section_end};
 	size_t left = s->max - s->bytes->len;
 
-	s->want = (uint32_t)MIN(left, PIECE);
+	s->want = (uint32_t)MIN(left, piece_of(s->o));
 	s->asked = true;
 	s->found = false;
 	return imap_submit(s->o->call.b->conn, &on, s, NULL, s->o->call.err,
@@ -135,16 +149,16 @@ static int submit_piece(struct section *s)
 }
 
 /* The next piece of as many sections as make one flight; *some = there were any. */
-static int submit_flight(GArray *sections, bool *some)
+static int submit_flight(const struct opening *o, GArray *sections, bool *some)
 {
-	size_t bytes = 0, n = 0;
+	size_t bytes = 0, n = 0, most = o->unasked ? UNASKED : FLIGHT;
 
 	for (guint i = 0; i < sections->len; i++) {
 		struct section *s = &g_array_index(sections, struct section, i);
-		size_t about = MIN(s->expect, PIECE);
+		size_t about = MIN(s->expect, piece_of(o));
 
 		s->asked = false;
-		if (is_done(s) || n >= FLIGHT_MAX || (n > 0 && bytes + about > FLIGHT))
+		if (is_done(s) || n >= FLIGHT_MAX || (n > 0 && bytes + about > most))
 			continue;
 		if (submit_piece(s) != 0)
 			return -1;
@@ -155,12 +169,15 @@ static int submit_flight(GArray *sections, bool *some)
 	return 0;
 }
 
+/* 0, or 1: it gave way. */
 static int fetch_sections(struct opening *o, GArray *sections)
 {
 	bool some = true;
 
 	while (some) {
-		if (submit_flight(sections, &some) != 0)
+		if (gives_way(o))
+			return 1;
+		if (submit_flight(o, sections, &some) != 0)
 			return -1;
 		if (some && imap_go(o->call.b, o->call.job, NULL, o->call.err) != 0)
 			return -1;
@@ -270,23 +287,38 @@ static void take_text(const struct section *s)
 static int fetch_texts(struct opening *o)
 {
 	g_autoptr(GArray) sections = text_sections(o);
+	int rc = fetch_sections(o, sections);
 
-	if (fetch_sections(o, sections) != 0)
-		return -1;
+	if (rc != 0)
+		return rc;
 	for (guint i = 0; i < sections->len; i++)
 		take_text(&g_array_index(sections, struct section, i));
 	return 0;
 }
 
-/* 0, or 1: what nobody waits for gives way. */
-static int fetch_text(struct opening *o, bool ahead)
+static bool is_small(const struct opening *o)
 {
-	const struct bz_report *report = o->call.job->report;
+	uint64_t bytes = 0;
+
+	for (guint i = 0; i < o->message->parts->len; i++) {
+		const struct bz_part *p = g_ptr_array_index(o->message->parts, i);
+
+		if ((p->flags & BZ_PART_TEXT) != 0)
+			bytes += MIN(most_of(p), p->size);
+	}
+	return bytes <= BZ_QUIET_MAX;
+}
+
+/* 0, or 1: it gave way, or is none to be had unasked. */
+static int fetch_text(struct opening *o, enum bz_fetch what)
+{
 	int rc = fetch_header(o);
 
 	if (rc != 0 && o->call.err->kind != BZ_ERR_STALE)
 		return -1;
-	if (ahead && (rc != 0 || !o->structured || report->hurry(report->me)))
+	if (o->unasked && (rc != 0 || !o->structured))
+		return 1;
+	if (what == BZ_FETCH_QUIET && !is_small(o))
 		return 1;
 	/* Too odd to be told in parts, or told in a way that nobody understands: its beginning,
 	 * read by ourselves. */
@@ -316,14 +348,15 @@ int imap_enter(struct bz_backend *b, const struct bz_job *job, const struct bz_m
 int imap_fetch(struct bz_backend *b, const struct bz_job *job, const struct bz_msgref *ref,
 	enum bz_fetch what, struct bz_message **out, struct bz_err *err)
 {
-	struct opening o = {.call = {b, job, err, 0}, .uid = ref->uid};
+	struct opening o = {.call = {b, job, err, 0},
+		.uid = ref->uid,
+		.unasked = what == BZ_FETCH_AHEAD || what == BZ_FETCH_QUIET};
 	int rc;
 
 	if (imap_enter(b, job, ref, false, err) != 0)
 		return -1;
 	o.message = bz_message_new();
-	rc = what == BZ_FETCH_RAW ? fetch_raw(&o, RAW_MAX, true)
-				  : fetch_text(&o, what == BZ_FETCH_AHEAD);
+	rc = what == BZ_FETCH_RAW ? fetch_raw(&o, RAW_MAX, true) : fetch_text(&o, what);
 	o.message->ref = *ref;
 	if (rc == 0)
 		*out = o.message;

@@ -35,6 +35,8 @@ struct imap_box {
 	bool passing;     /* a pass is under way, or changes are asked for */
 	bool known_below; /* the store has rows older than low_uid: flags first, then what is
 			     missing */
+	uint32_t known_n; /* so many, as of the last look */
+	bool is_cut;      /* the pass ended at next and low_uid: what is older is not listed */
 	bool moved;       /* arrivals or removals since: pass again */
 	unsigned passes;  /* begun since the last refresh */
 };
@@ -48,6 +50,7 @@ struct imap_live {
 	uint32_t next_uid; /* of the next arrival, at least */
 	bool is_quiet;     /* no command of ours is under way but IDLE or NOOP */
 	bool arrived;      /* messages that have no row yet */
+	bool is_part;      /* the first of uids have no rows, and are not to get any */
 	bool look;         /* marks changed of which it is not known whose */
 	bool is_odd;       /* the store does not hold what the server says: no following */
 	bool lost;         /* something changed that cannot be followed */

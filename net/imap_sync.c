@@ -1,6 +1,7 @@
 /* Bringing a folder's rows up to date: the window first, the rest in pieces (DESIGN section 8). */
 #include "net/imap_box.h"
 #include "net/imap_changes.h"
+#include "net/imap_keep.h"
 #include "net/imap_live.h"
 #include "net/imap_rows.h"
 #include "net/imap_sparse.h"
@@ -141,6 +142,7 @@ static int look_below(struct bz_backend *b, uint32_t low_uid, struct bz_err *err
 		b->store, b->box.folder, from, low_uid > 0 ? low_uid - 1 : UINT32_MAX, below, err);
 
 	b->box.known_below = below->len > 0;
+	b->box.known_n = below->len;
 	g_array_unref(below);
 	return rc;
 }
@@ -186,6 +188,7 @@ static int begin_pass(struct refresh *r)
 	box->low_uid = below ? imap_intake_lowest(&r->in) : 0;
 	box->passing = box->moved || !imap_note_is_same(r->call.b);
 	box->passes = 0;
+	box->is_cut = false;
 	if (box->passing)
 		imap_changes_begin_noted(r->call.b);
 	if (r->call.b->live.uids != NULL) /* the marks were looked at, or will be */
@@ -301,7 +304,8 @@ static int sync_known(struct imap_intake *in, const struct bz_job *job, uint32_t
 		rc = imap_put_flags(in, job, unknown, err);
 	if (rc == 0 && unknown->len > 0)
 		rc = imap_fetch_unknown(in->b, job, unknown, err);
-	if (rc == 0 && unknown->len > 0 && unknown->len == in->uids->len)
+	if (rc == 0 && in->uids->len > 0 &&
+		(unknown->len == in->uids->len || in->b->account->keep != BZ_KEEP_ALL))
 		rc = look_below(in->b, imap_intake_lowest(in), err);
 	g_array_unref(unknown);
 	return rc;
@@ -337,7 +341,8 @@ static int drop_between(struct imap_intake *in, const struct bz_job *job, uint32
 static int sync_piece(struct bz_backend *b, const struct bz_job *job, struct bz_err *err)
 {
 	struct imap_box *box = &b->box;
-	uint32_t high = box->next, low = high > IMAP_BATCH ? high - IMAP_BATCH + 1 : 1;
+	uint32_t n = imap_keep_piece(b, job, box->known_n);
+	uint32_t high = box->next, low = high > n ? high - n + 1 : 1;
 	uint32_t low_above = box->low_uid;
 	struct imap_intake in;
 	int rc;
@@ -388,6 +393,8 @@ static int end_pass(struct bz_backend *b, const struct bz_job *job, struct bz_er
 		return -1;
 	imap_sparse_close(b);
 	b->live.lost = b->live.lost && !whole; /* else the pass saw it all */
+	if (b->live.is_part)
+		imap_live_clear(b);
 	box->passing = (!whole || may_catch_up(b)) && ++box->passes < IMAP_PASSES;
 	if (box->passing && may_catch_up(b))
 		imap_changes_begin(b, box->modseq);
@@ -415,6 +422,8 @@ int imap_background(struct bz_backend *b, const struct bz_job *job, bool *more, 
 		return -1;
 	if (imap_changes_are_asked(b))
 		rc = imap_changes_step(b, job, err);
+	else if (b->box.next > 0 && imap_keep_is_enough(b, job))
+		rc = imap_keep_end(b, job, err);
 	else
 		rc = b->box.next > 0 ? sync_piece(b, job, err) : end_pass(b, job, err);
 	*more = rc == 0 && b->box.passing;

@@ -54,6 +54,12 @@ struct bz_report {
 	bool (*urgent)(void *me);
 };
 
+/* Positions from the newest (0) that are on screen: fetched before anything else. */
+struct bz_window {
+	uint32_t first;
+	uint32_t count;
+};
+
 /* A move that was kept while the line was down, and may have been begun by a run that ended in its
  * midst. Of at most BZ_FILING_MAX messages; the refs' UIDs ascend. */
 enum { BZ_FILING_MAX = 300 };
@@ -90,20 +96,18 @@ struct bz_job {
 	 * nothing is left for background. Appended: a struct bz_copy for each message that would
 	 * come (BZ_COPY_NEW), stay there for its size (LEFT) or go from there (DUE). */
 	GArray *forecast;
+	struct bz_window window;    /* background: positions on screen, listed in any case */
 	struct bz_filing *filing;   /* move: not NULL = of one that was kept */
 	struct bz_halfway *halfway; /* out, zero at first; NULL = nobody keeps the move then */
 };
 
-/* Positions from the newest (0) that are on screen: fetched before anything else. */
-struct bz_window {
-	uint32_t first;
-	uint32_t count;
-};
+enum { BZ_QUIET_MAX = 256 << 10 };
 
 enum bz_fetch {
 	BZ_FETCH_TEXT,  /* headers, structure, and the text that the reader shows; no attachment */
 	BZ_FETCH_RAW,   /* the whole source in message->raw too */
 	BZ_FETCH_AHEAD, /* as TEXT, unasked: it gives up (*out NULL) where anything is asked for */
+	BZ_FETCH_QUIET, /* as AHEAD, and only where its texts are BZ_QUIET_MAX bytes at most */
 	BZ_FETCH_KEPT   /* of a worker alone: as TEXT, if no line is needed for it */
 };
 

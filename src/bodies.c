@@ -16,7 +16,8 @@ enum {
 	WAL_MAX = 4 * 1000 * 1000
 };
 
-/* folder NULL: dropped, its bytes go in small steps. used: a count, no clock. */
+/* folder NULL: dropped, its bytes go in small steps; used is 0 then. used: a count, no clock, up
+ * from USED_FIRST for what was looked at, down from it for what was not. */
 static const char schema[] =
 	"CREATE TABLE kept(id INTEGER PRIMARY KEY, folder TEXT, uidvalidity INT NOT NULL,"
 	" uid INT NOT NULL, used INT NOT NULL, sum TEXT NOT NULL,"
@@ -32,6 +33,7 @@ enum stmt {
 	PARTS,
 	TOUCH,
 	PUT,
+	PUT_QUIET,
 	PUT_PART,
 	DROP,
 	DROP_ONE,
@@ -43,7 +45,10 @@ enum stmt {
 	STMT_N
 };
 
-#define NEXT_USED "(SELECT coalesce(max(used), 0) + 1 FROM kept)"
+#define USED_FIRST "1099511627776"
+#define NEXT_USED "(SELECT max(coalesce(max(used), 0), " USED_FIRST ") + 1 FROM kept)"
+#define LEAST_USED                                                                                 \
+	"(SELECT max(coalesce(min(used), " USED_FIRST ") - 1, 1) FROM kept WHERE used > 0)"
 
 static const char *const sql[STMT_N] = {
 	[FIND] = "SELECT id, sum FROM kept WHERE folder=? AND uidvalidity=? AND uid=?",
@@ -52,6 +57,8 @@ static const char *const sql[STMT_N] = {
 		  " WHERE id=? AND used < (SELECT max(used) FROM kept)",
 	[PUT] = "INSERT INTO kept(folder, uidvalidity, uid, sum, used) VALUES(?,?,?,?," NEXT_USED
 		")",
+	[PUT_QUIET] = "INSERT INTO kept(folder, uidvalidity, uid, sum, used)"
+		      " VALUES(?,?,?,?," LEAST_USED ")",
 	[PUT_PART] = "INSERT INTO part(kept, path, data) VALUES(?,?,?)",
 	[DROP] = "DELETE FROM kept WHERE id=?",
 	[DROP_ONE] = "DELETE FROM kept WHERE folder=? AND uid=?",
@@ -251,10 +258,10 @@ static int make_room(struct bz_bodies *b, uint64_t need)
 
 /* --- putting ---------------------------------------------------------------------------------- */
 
-static int64_t put_kept(struct bz_bodies *b, const char *folder, const struct bz_msgref *ref,
-	const GPtrArray *pieces)
+static int64_t put_kept(struct bz_bodies *b, enum stmt how, const char *folder,
+	const struct bz_msgref *ref, const GPtrArray *pieces)
 {
-	sqlite3_stmt *s = about(b, PUT, folder, ref->uidvalidity, ref->uid);
+	sqlite3_stmt *s = about(b, how, folder, ref->uidvalidity, ref->uid);
 	g_autofree char *sum = bz_pieces_sum(pieces);
 
 	if (s == NULL)
@@ -276,8 +283,8 @@ static int put_part(struct bz_bodies *b, int64_t kept, const struct bz_piece *pi
 	return run(b, s);
 }
 
-static int put_all(struct bz_bodies *b, const char *folder, const struct bz_msgref *ref,
-	const GPtrArray *pieces)
+static int put_all(struct bz_bodies *b, enum stmt how, const char *folder,
+	const struct bz_msgref *ref, const GPtrArray *pieces)
 {
 	int64_t kept;
 
@@ -285,7 +292,7 @@ static int put_all(struct bz_bodies *b, const char *folder, const struct bz_msgr
 		run(b, about(b, DROP_STALE, folder, ref->uidvalidity, 0)) != 0 ||
 		run(b, about(b, DROP_ONE, folder, ref->uid, 0)) != 0)
 		return -1;
-	kept = put_kept(b, folder, ref, pieces);
+	kept = put_kept(b, how, folder, ref, pieces);
 	if (kept < 0)
 		return -1;
 	for (guint i = 0; i < pieces->len; i++)
@@ -294,20 +301,43 @@ static int put_all(struct bz_bodies *b, const char *folder, const struct bz_msgr
 	return exec(b, "COMMIT");
 }
 
+static uint64_t need_of(const GPtrArray *pieces)
+{
+	uint64_t need = ROOM_EACH;
+
+	for (guint i = 0; i < pieces->len; i++)
+		need += ROOM_EACH +
+			g_bytes_get_size(((struct bz_piece *)g_ptr_array_index(pieces, i))->data);
+	return need;
+}
+
 void bz_bodies_put(struct bz_bodies *b, const char *folder, const struct bz_msgref *ref,
 	const struct bz_message *message)
 {
 	g_autoptr(GPtrArray) pieces = NULL;
-	uint64_t need = ROOM_EACH;
+	uint64_t need;
 
 	if (b->db == NULL)
 		return;
 	pieces = bz_pieces_of(message);
-	for (guint i = 0; i < pieces->len; i++)
-		need += ROOM_EACH +
-			g_bytes_get_size(((struct bz_piece *)g_ptr_array_index(pieces, i))->data);
+	need = need_of(pieces);
 	if (need <= b->limit / 4 && make_room(b, need) == 0)
-		(void)put_all(b, folder, ref, pieces);
+		(void)put_all(b, PUT, folder, ref, pieces);
+}
+
+bool bz_bodies_put_quiet(struct bz_bodies *b, const char *folder, const struct bz_msgref *ref,
+	const struct bz_message *message)
+{
+	g_autoptr(GPtrArray) pieces = NULL;
+	uint64_t used = 0, file = 0;
+
+	if (b->db == NULL)
+		return false;
+	pieces = bz_pieces_of(message);
+	if (run(b, numbered(b, EVICT_DEAD, STEP)) != 0 || measure(b, &used, &file) != 0 ||
+		used + need_of(pieces) > b->limit)
+		return false;
+	return put_all(b, PUT_QUIET, folder, ref, pieces) == 0;
 }
 
 void bz_bodies_drop(struct bz_bodies *b, const char *folder, uint32_t uid)

@@ -30,6 +30,10 @@ struct bz_message *bz_bodies_get(
  * quarter of the limit is not kept. What was kept of the folder under another UIDVALIDITY goes. */
 void bz_bodies_put(struct bz_bodies *bodies, const char *folder, const struct bz_msgref *ref,
 	const struct bz_message *message);
+/* The same for one that nobody asked for: nothing goes for it, and it goes before all that is kept
+ * already. False: there is no room, or nothing can be kept at all. */
+bool bz_bodies_put_quiet(struct bz_bodies *bodies, const char *folder, const struct bz_msgref *ref,
+	const struct bz_message *message);
 /* Forget a message; uid 0 = all of the folder. */
 void bz_bodies_drop(struct bz_bodies *bodies, const char *folder, uint32_t uid);
 

@@ -17,6 +17,10 @@ enum bz_leave {
 	BZ_LEAVE_UNTIL_DELETED, /* until deleted here for ever */
 	BZ_LEAVE_NONE
 };
+/* How far down a server's folder is listed unasked. */
+enum bz_keep { BZ_KEEP_ALL, BZ_KEEP_DAYS, BZ_KEEP_SEEN };
+/* Whose texts are kept on this computer. */
+enum bz_keep_bodies { BZ_KEEP_BODIES_SEEN, BZ_KEEP_BODIES_DAYS, BZ_KEEP_BODIES_ALL };
 enum bz_security { BZ_SECURITY_TLS, BZ_SECURITY_STARTTLS, BZ_SECURITY_NONE };
 
 /* One [account "NAME"] section, immutable after loading. Strings owned; NULL = not given. */
@@ -38,7 +42,11 @@ struct bz_account {
 	/* IMAP */
 	char *folders[BZ_ROLES]; /* titles of those that are used as such; NULL = as the server says
 				  */
-	uint64_t body_cache;     /* bytes of messages read that are kept; 0 = none */
+	uint64_t body_cache;     /* bytes of messages that are kept; 0 = none */
+	enum bz_keep keep;
+	unsigned keep_days; /* BZ_KEEP_DAYS: > 0 */
+	enum bz_keep_bodies keep_bodies;
+	unsigned keep_bodies_days; /* BZ_KEEP_BODIES_DAYS: > 0 */
 	/* POP */
 	enum bz_leave leave; /* leave-on-server */
 	unsigned leave_days; /* BZ_LEAVE_DAYS: > 0 */

@@ -13,8 +13,8 @@
 
 static const char *const account_keys[] = {"protocol", "server", "security", "user", "name",
 	"address", "password", "password-command", "tls-ca-file", "mbox", "check-every",
-	"leave-on-server", "fetch-order", "max-size", "body-cache", "sent", "drafts", "trash",
-	"archive", "junk", "smtp", NULL};
+	"leave-on-server", "fetch-order", "max-size", "body-cache", "keep", "keep-bodies", "sent",
+	"drafts", "trash", "archive", "junk", "smtp", NULL};
 /* Where the mail stays on the server these mean nothing. */
 static const char *const role_keys[BZ_ROLES] = {[BZ_ROLE_SENT] = "sent",
 	[BZ_ROLE_DRAFTS] = "drafts",
@@ -130,31 +130,46 @@ static void read_user(struct bz_reading *r, const struct bz_section *s, struct b
 			r, s->line, _("the user name of account \"%s\" is too long"), s->account);
 }
 
+enum { NO_WORD = -1 };
+
+/* One of names (NULL at the end), or how many they are where it is a number of days; else NO_WORD,
+ * where one of names is near with the fault noted (*told). */
+static int word_or_days(struct bz_reading *r, const struct bz_key *k, const char *const *names,
+	unsigned *days, bool *told)
+{
+	const char *near;
+	int i = 0;
+
+	*told = true;
+	for (; names[i] != NULL; i++)
+		if (strcmp(k->value, names[i]) == 0)
+			return i;
+	if (bz_units_days(k->value, days))
+		return i;
+	near = bz_nearest(k->value, names);
+	*told = near != NULL;
+	if (near != NULL)
+		bz_problem_add(r, k->line, _("\"%s\" cannot be \"%s\"; did you mean \"%s\"?"),
+			k->name, k->value, near);
+	return NO_WORD;
+}
+
 static void read_leave(struct bz_reading *r, const struct bz_section *s, struct bz_account *a)
 {
 	static const char *const names[] = {"forever", "until-deleted", "none", NULL};
 	static const enum bz_leave means[] = {
-		BZ_LEAVE_FOREVER, BZ_LEAVE_UNTIL_DELETED, BZ_LEAVE_NONE};
+		BZ_LEAVE_FOREVER, BZ_LEAVE_UNTIL_DELETED, BZ_LEAVE_NONE, BZ_LEAVE_DAYS};
 	const struct bz_key *k = bz_section_find(s, "leave-on-server");
-	const char *near;
+	bool told;
+	int i;
 
 	a->leave_given = k != NULL;
 	if (k == NULL)
 		return;
-	for (int i = 0; names[i] != NULL; i++)
-		if (strcmp(k->value, names[i]) == 0) {
-			a->leave = means[i];
-			return;
-		}
-	if (bz_units_days(k->value, &a->leave_days)) {
-		a->leave = BZ_LEAVE_DAYS;
-		return;
-	}
-	near = bz_nearest(k->value, names);
-	if (near != NULL)
-		bz_problem_add(r, k->line, _("\"%s\" cannot be \"%s\"; did you mean \"%s\"?"),
-			k->name, k->value, near);
-	else
+	i = word_or_days(r, k, names, &a->leave_days, &told);
+	if (i != NO_WORD)
+		a->leave = means[i];
+	else if (!told)
 		bz_problem_add(r, k->line,
 			_("\"%s\" cannot be \"%s\"; write forever, until-deleted, none, or days: "
 			  "30d"),
@@ -207,6 +222,47 @@ static void read_body_cache(struct bz_reading *r, const struct bz_section *s, st
 	else if (a->body_cache > 0 && a->body_cache < BODY_CACHE_LEAST)
 		bz_problem_add(
 			r, k->line, _("\"%s\" is %s; the least is 1M, or: off"), k->name, k->value);
+}
+
+static void read_keep(struct bz_reading *r, const struct bz_section *s, struct bz_account *a)
+{
+	static const char *const names[] = {"all", "seen", NULL};
+	static const enum bz_keep means[] = {BZ_KEEP_ALL, BZ_KEEP_SEEN, BZ_KEEP_DAYS};
+	const struct bz_key *k = bz_section_find(s, "keep");
+	bool told;
+	int i;
+
+	if (k == NULL)
+		return;
+	i = word_or_days(r, k, names, &a->keep_days, &told);
+	if (i != NO_WORD)
+		a->keep = means[i];
+	else if (!told)
+		bz_problem_add(r, k->line,
+			_("\"%s\" cannot be \"%s\"; write all, seen, or days: 90d"), k->name,
+			k->value);
+}
+
+static void read_keep_bodies(struct bz_reading *r, const struct bz_section *s, struct bz_account *a)
+{
+	static const char *const names[] = {"seen", "all", NULL};
+	static const enum bz_keep_bodies means[] = {
+		BZ_KEEP_BODIES_SEEN, BZ_KEEP_BODIES_ALL, BZ_KEEP_BODIES_DAYS};
+	const struct bz_key *k = bz_section_find(s, "keep-bodies");
+	bool told;
+	int i;
+
+	if (k == NULL)
+		return;
+	i = word_or_days(r, k, names, &a->keep_bodies_days, &told);
+	if (i != NO_WORD)
+		a->keep_bodies = means[i];
+	else if (!told)
+		bz_problem_add(r, k->line,
+			_("\"%s\" cannot be \"%s\"; write seen, all, or days: 30d"), k->name,
+			k->value);
+	if (a->keep_bodies != BZ_KEEP_BODIES_SEEN && a->body_cache == 0)
+		bz_problem_add(r, k->line, _("\"%s\" has no room: \"body-cache\" is off"), k->name);
 }
 
 /* Which folders are used for what. */
@@ -265,6 +321,8 @@ static void refuse_pop_keys(struct bz_reading *r, const struct bz_section *s)
 static void refuse_imap_keys(struct bz_reading *r, const struct bz_section *s)
 {
 	refuse_key(r, s, "body-cache", BZ_PROTOCOL_IMAP);
+	refuse_key(r, s, "keep", BZ_PROTOCOL_IMAP);
+	refuse_key(r, s, "keep-bodies", BZ_PROTOCOL_IMAP);
 	for (int role = BZ_ROLE_SENT; role < BZ_ROLES; role++)
 		refuse_key(r, s, role_keys[role], BZ_PROTOCOL_IMAP);
 }
@@ -352,6 +410,8 @@ void bz_settings_read_account(struct bz_reading *r, const struct bz_section *s)
 	if (protocol == 0) {
 		refuse_pop_keys(r, s);
 		read_body_cache(r, s, a);
+		read_keep(r, s, a);
+		read_keep_bodies(r, s, a);
 		read_roles(r, s, a);
 	}
 	if (protocol == 1) {

@@ -112,6 +112,7 @@ static bool on_urgent(void *me)
 
 static void keep_in_view(struct bz_worker *w, const struct bz_request *r)
 {
+	bz_worker_texts_open(w, g_strcmp0(w->in_view, r->folder) == 0);
 	g_free(w->in_view);
 	w->in_view = g_strdup(r->folder);
 	w->window = r->window;
@@ -432,6 +433,7 @@ static int64_t due(const struct bz_worker *w)
 {
 	int64_t when = sooner(work_due(w), bz_worker_ahead_due(w));
 
+	when = sooner(when, bz_worker_texts_due(w));
 	if (w->tidy_at == 0)
 		return when;
 	return sooner(when, w->tidy_at <= g_get_monotonic_time() ? 0 : w->tidy_at);
@@ -512,6 +514,8 @@ static void do_background(struct bz_worker *w)
 	if (work_due(w) != 0) {
 		if (bz_worker_ahead_due(w) == 0)
 			bz_worker_ahead(w);
+		else if (bz_worker_texts_due(w) == 0)
+			bz_worker_texts(w);
 		else if (due(w) == 0)
 			tidy(w);
 		return;

@@ -14,8 +14,8 @@ static bool is_live(const struct bz_worker *w)
 	return (w->ops->caps & BZ_CAP_LIVE) != 0;
 }
 
-/* Opened when first needed: not every run reads a message, and the start is short. */
-static struct bz_bodies *bodies(struct bz_worker *w)
+/* Not every run reads a message, and the start is short. */
+struct bz_bodies *bz_worker_bodies(struct bz_worker *w)
 {
 	if (w->bodies == NULL) {
 		g_autofree char *dir = g_path_get_dirname(w->cache_path);
@@ -53,7 +53,7 @@ void bz_worker_on_gone(void *me, uint32_t folder, uint32_t uid)
 
 	if (bz_store_folder_by_id(w->store, folder, &known, NULL) != 0)
 		return;
-	bz_bodies_drop(bodies(w), known.name, uid);
+	bz_bodies_drop(bz_worker_bodies(w), known.name, uid);
 	bz_folder_clear(&known);
 }
 
@@ -69,7 +69,8 @@ static void add_ahead(struct bz_worker *w, const struct bz_msgref *ref, int64_t 
 		return;
 	next.uid = row.uid;
 	folder = folder_of(w, &next);
-	if (folder != NULL && row.size <= AHEAD_MAX && !bz_bodies_has(bodies(w), folder, &next))
+	if (folder != NULL && row.size <= AHEAD_MAX &&
+		!bz_bodies_has(bz_worker_bodies(w), folder, &next))
 		w->ahead[w->ahead_n++] = next;
 	bz_summary_clear(&row);
 }
@@ -106,7 +107,7 @@ static int step_ahead(struct bz_worker *w, const struct bz_job *job, void *ref, 
 		return 0;
 	rc = w->ops->fetch(w->backend, job, ref, BZ_FETCH_AHEAD, &message, err);
 	if (message != NULL)
-		bz_bodies_put(bodies(w), folder, ref, message);
+		bz_bodies_put(bz_worker_bodies(w), folder, ref, message);
 	bz_message_unref(message);
 	return rc;
 }
@@ -128,7 +129,7 @@ void bz_worker_keep(struct bz_worker *w, enum bz_fetch what, const struct bz_mes
 
 	if (folder == NULL || what != BZ_FETCH_TEXT)
 		return;
-	bz_bodies_put(bodies(w), folder, &message->ref, message);
+	bz_bodies_put(bz_worker_bodies(w), folder, &message->ref, message);
 	plan_ahead(w, &message->ref);
 }
 
@@ -156,7 +157,7 @@ bool bz_worker_do_kept(struct bz_worker *w, struct bz_request *r)
 		return false;
 	folder = folder_of(w, &ref);
 	if (folder != NULL)
-		message = bz_bodies_get(bodies(w), folder, &ref);
+		message = bz_bodies_get(bz_worker_bodies(w), folder, &ref);
 	if (message == NULL)
 		return refuse(w, r);
 	event = bz_worker_event(w, BZ_EVENT_DONE);
@@ -210,7 +211,7 @@ void bz_worker_look_up_kept(struct bz_worker *w)
 	while ((id = next_unknown(w, &ref)) != 0) {
 		g_autofree char *folder = folder_of(w, &ref);
 
-		if (folder != NULL && bz_bodies_has(bodies(w), folder, &ref))
+		if (folder != NULL && bz_bodies_has(bz_worker_bodies(w), folder, &ref))
 			mark_kept(w, id);
 	}
 }

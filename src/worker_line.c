@@ -48,6 +48,7 @@ void bz_worker_begin_job(struct bz_worker *w, struct bz_job *job, struct bz_cert
 		.password = w->password,
 		.trust_once = w->has_once ? &w->once : NULL,
 		.cert = cert,
+		.window = w->window,
 		.halfway = &w->halfway,
 	};
 }

@@ -76,10 +76,12 @@ static int know_all(
 	struct bz_worker *w, const struct bz_job *job, const char *name, struct bz_err *err)
 {
 	bool more = w->ops->background != NULL;
+	struct bz_job whole = *job;
 	int rc = w->ops->refresh(w->backend, job, name, (struct bz_window){0}, err);
 
+	whole.window = (struct bz_window){0, UINT32_MAX};
 	while (rc == 0 && more)
-		rc = w->ops->background(w->backend, job, &more, err);
+		rc = w->ops->background(w->backend, &whole, &more, err);
 	return rc;
 }
 

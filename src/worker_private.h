@@ -7,6 +7,17 @@
 
 #include <pthread.h>
 
+/* How far texts were fetched unasked, in the folder in view: positions of rows (pos). */
+struct bz_texts {
+	int64_t at;        /* the next is the newest below */
+	int64_t top;       /* the newest passed since it began at the top; INT64_MIN = none */
+	int64_t low, high; /* between these, and at them, all were looked at; low > high: none */
+	bool is_over;      /* there are no more */
+	bool is_full;      /* there is no room for more */
+	uint32_t failed;   /* UID: the line broke there */
+	int64_t busy_until, rest_until; /* monotonic us */
+};
+
 struct bz_worker {
 	/* set once, before the thread */
 	int number;
@@ -37,7 +48,8 @@ struct bz_worker {
 	struct bz_msgref ahead[2]; /* to be fetched before anybody asks */
 	unsigned ahead_n;
 	int64_t ahead_at; /* monotonic us: not before */
-	char *in_view;    /* folder to refresh after a reconnect */
+	struct bz_texts texts;
+	char *in_view; /* folder to refresh after a reconnect */
 	struct bz_window window;
 	bool refresh_due; /* OPEN answered; its refresh is still to be done */
 	bool looking;     /* look() has something left */
@@ -180,9 +192,22 @@ void bz_worker_keep(struct bz_worker *worker, enum bz_fetch what, const struct b
 /* When there is something to fetch ahead: monotonic us, 0 = now, -1 = there is not. */
 int64_t bz_worker_ahead_due(const struct bz_worker *worker);
 void bz_worker_ahead(struct bz_worker *worker);
+/* Borrowed; opened when first needed. */
+struct bz_bodies *bz_worker_bodies(struct bz_worker *worker);
 void bz_worker_close_bodies(struct bz_worker *worker);
 /* bz_store_on_gone's; me is the worker. */
 void bz_worker_on_gone(void *me, uint32_t folder, uint32_t uid);
+
+/* --- worker_texts.c: the worker's thread alone ------------------------------------------------ */
+
+/* A folder is in view; same: it was before. */
+void bz_worker_texts_open(struct bz_worker *worker, bool same);
+/* Its rows changed. */
+void bz_worker_texts_note(struct bz_worker *worker, const struct bz_change *change);
+/* When there is a text to be fetched, or looked for: as bz_worker_ahead_due. */
+int64_t bz_worker_texts_due(const struct bz_worker *worker);
+/* Look for one, for milliseconds, and fetch it. */
+void bz_worker_texts(struct bz_worker *worker);
 
 /* --- worker_line.c: the worker's thread alone ------------------------------------------------- */
 

@@ -13,6 +13,7 @@ void bz_worker_on_rows(void *me, struct bz_change *change)
 	struct bz_worker *w = me;
 	struct bz_event *event = bz_worker_event(w, BZ_EVENT_ROWS);
 
+	bz_worker_texts_note(w, change);
 	event->change = change;
 	bz_mailbag_post(w->bag, event);
 }

@@ -19,13 +19,13 @@ static bool is_busy(const struct ui_app *app)
 	       app->index.refresh_request != 0;
 }
 
-/* Is the rest of a long folder still to come? */
+/* Is the rest of a long folder still to come? Where not all is listed that cannot be told. */
 static bool is_filling(const struct ui_app *app)
 {
 	const struct ui_index *x = &app->index;
 
-	return x->account->line == BZ_LINE_ONLINE && x->listing != NULL &&
-	       bz_listing_has_holes(x->listing);
+	return x->account->line == BZ_LINE_ONLINE && x->account->account->keep == BZ_KEEP_ALL &&
+	       x->listing != NULL && bz_listing_has_holes(x->listing);
 }
 
 static void cancel_network(struct ui_app *app)

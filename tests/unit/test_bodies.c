@@ -303,6 +303,51 @@ static void what_was_not_looked_at_for_longest_goes_first(void **state)
 	assert_true(reads(f, "INBOX", uid));
 }
 
+static bool put_quiet(struct fixture *f, uint32_t uid)
+{
+	struct bz_message *m = letter(uid, BIG);
+	struct bz_msgref ref = ref_of(uid);
+	bool kept = bz_bodies_put_quiet(f->b, "INBOX", &ref, m);
+
+	bz_message_unref(m);
+	return kept;
+}
+
+static void for_what_nobody_asked_for_nothing_goes(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t last = 2;
+
+	put(f, "INBOX", 1, BIG);
+	while (last < 100 && put_quiet(f, last))
+		last++;
+	assert_in_range(last, 3, 99);
+	assert_false(has(f, "INBOX", last));
+	for (uint32_t uid = 1; uid < last; uid++)
+		assert_true(has(f, "INBOX", uid));
+	reopen(f, LIMIT);
+	assert_true(file_size(f) <= LIMIT);
+	assert_true(reads(f, "INBOX", last - 1));
+}
+
+/* They came newest first: the oldest of them goes. */
+static void what_nobody_asked_for_goes_first(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t last = 2;
+
+	put(f, "INBOX", 1, BIG);
+	while (last < 100 && put_quiet(f, last))
+		last++;
+	assert_true(reads(f, "INBOX", last - 1)); /* looked at: no longer the first to go */
+	put(f, "INBOX", 200, BIG);
+	assert_true(has(f, "INBOX", 200));
+	assert_true(has(f, "INBOX", 1));
+	assert_true(has(f, "INBOX", 2));
+	assert_true(has(f, "INBOX", last - 1));
+	assert_false(has(f, "INBOX", last - 2));
+}
+
 static void what_is_too_large_is_not_kept(void **state)
 {
 	struct fixture *f = *state;
@@ -457,6 +502,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_file_stays_below_its_limit, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			what_was_not_looked_at_for_longest_goes_first, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			for_what_nobody_asked_for_nothing_goes, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_nobody_asked_for_goes_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_too_large_is_not_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_lower_limit_makes_the_file_smaller, setup, teardown),

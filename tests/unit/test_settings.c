@@ -214,6 +214,58 @@ static void what_is_kept_of_imap_has_a_size(void **state)
 		f, POP "body-cache = 10M\n", "buzonrc:5: \"body-cache\" is for IMAP accounts only");
 }
 
+static void how_far_down_a_folder_is_listed(void **state)
+{
+	struct fixture *f = *state;
+	struct bz_settings *s;
+	const struct bz_account *a = load(f, GOOD, &s);
+
+	assert_int_equal(a->keep, BZ_KEEP_ALL);
+	bz_settings_destroy(&s);
+	assert_int_equal(load(f, GOOD "keep = all\n", &s)->keep, BZ_KEEP_ALL);
+	bz_settings_destroy(&s);
+	assert_int_equal(load(f, GOOD "keep = seen\n", &s)->keep, BZ_KEEP_SEEN);
+	bz_settings_destroy(&s);
+	a = load(f, GOOD "keep = 90d\n", &s);
+	assert_int_equal(a->keep, BZ_KEEP_DAYS);
+	assert_int_equal(a->keep_days, 90);
+	bz_settings_destroy(&s);
+	check_problem(f, GOOD "keep = sen\n",
+		"buzonrc:5: \"keep\" cannot be \"sen\"; did you mean \"seen\"?");
+	check_problem(f, GOOD "keep = 90\n",
+		"buzonrc:5: \"keep\" cannot be \"90\"; write all, seen, or days: 90d");
+	check_problem(f, GOOD "keep = 0d\n", "days: 90d");
+	check_problem(f, GOOD "keep =\n", "days: 90d");
+	check_problem(f, POP "keep = all\n", "buzonrc:5: \"keep\" is for IMAP accounts only");
+}
+
+static void whose_texts_are_kept(void **state)
+{
+	struct fixture *f = *state;
+	struct bz_settings *s;
+	const struct bz_account *a = load(f, GOOD, &s);
+
+	assert_int_equal(a->keep_bodies, BZ_KEEP_BODIES_SEEN);
+	bz_settings_destroy(&s);
+	assert_int_equal(
+		load(f, GOOD "keep-bodies = seen\n", &s)->keep_bodies, BZ_KEEP_BODIES_SEEN);
+	bz_settings_destroy(&s);
+	assert_int_equal(load(f, GOOD "keep-bodies = all\n", &s)->keep_bodies, BZ_KEEP_BODIES_ALL);
+	bz_settings_destroy(&s);
+	a = load(f, GOOD "keep-bodies = 30d\n", &s);
+	assert_int_equal(a->keep_bodies, BZ_KEEP_BODIES_DAYS);
+	assert_int_equal(a->keep_bodies_days, 30);
+	bz_settings_destroy(&s);
+	check_problem(f, GOOD "keep-bodies = al\n",
+		"buzonrc:5: \"keep-bodies\" cannot be \"al\"; did you mean \"all\"?");
+	check_problem(f, GOOD "keep-bodies = 30\n",
+		"buzonrc:5: \"keep-bodies\" cannot be \"30\"; write seen, all, or days: 30d");
+	check_problem(f, GOOD "body-cache = off\nkeep-bodies = all\n",
+		"buzonrc:6: \"keep-bodies\" has no room: \"body-cache\" is off");
+	check_problem(f, POP "keep-bodies = all\n",
+		"buzonrc:5: \"keep-bodies\" is for IMAP accounts only");
+}
+
 static void folders_have_uses(void **state)
 {
 	struct fixture *f = *state;
@@ -394,6 +446,8 @@ int main(void)
 		CASE(a_pop_account_says_how_it_downloads),
 		CASE(what_is_no_value_names_one),
 		CASE(what_is_kept_of_imap_has_a_size),
+		CASE(how_far_down_a_folder_is_listed),
+		CASE(whose_texts_are_kept),
 		CASE(folders_have_uses),
 		CASE(rules_belong_to_accounts),
 		CASE(a_wrong_rule_names_line_and_column),

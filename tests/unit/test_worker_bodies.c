@@ -16,7 +16,10 @@ struct bz_backend {
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	GString *asked;  /* "t5 a6 ": UIDs as TEXT, ahead, raw */
+	GString *asked;  /* "t5 a6 ": UIDs as TEXT, raw, ahead, quiet */
+	size_t size;     /* of a text, about */
+	bool is_slow;    /* the first quiet one is not done before somebody is in a hurry */
+	uint32_t young;  /* messages from this UID on came just now */
 	bool is_silent;  /* refresh waits until somebody is in a hurry */
 	bool is_waiting; /* it does */
 	bool gave_up;
@@ -30,7 +33,8 @@ static int put_rows(struct bz_store *store, uint32_t folder, struct bz_err *err)
 		struct bz_summary row = {.folder = folder,
 			.uid = uid,
 			.pos = uid,
-			.size = uid == LARGE ? 10000000 : 1000};
+			.received = uid >= fake.young ? g_get_real_time() / G_USEC_PER_SEC : 0,
+			.size = uid == LARGE || fake.size > 10 ? 10000000 : 1000};
 
 		rc = bz_store_put(store, &row, err);
 	}
@@ -86,22 +90,40 @@ static int refresh(struct bz_backend *b, const struct bz_job *job, const char *n
 	return 0;
 }
 
+static void note_asked(uint32_t uid, enum bz_fetch what)
+{
+	pthread_mutex_lock(&fake.lock);
+	g_string_append_printf(fake.asked, "%c%u ", "traq"[what], uid);
+	pthread_cond_broadcast(&fake.changed);
+	pthread_mutex_unlock(&fake.lock);
+}
+
+static bool give_way(const struct bz_job *job)
+{
+	bool slow = fake.is_slow;
+
+	fake.is_slow = false;
+	while (slow && !job->report->hurry(job->report->me))
+		g_usleep(1000);
+	return slow;
+}
+
 static int fetch(struct bz_backend *b, const struct bz_job *job, const struct bz_msgref *ref,
 	enum bz_fetch what, struct bz_message **out, struct bz_err *err)
 {
-	g_autofree char *text = g_strdup_printf("Subject: letter %u\n\ntext\n", ref->uid);
-	GBytes *raw = g_bytes_new(text, strlen(text));
+	g_autofree char *fill = g_strnfill(fake.size, 'x');
+	g_autofree char *text = g_strdup_printf("Subject: letter %u\n\ntext %s\n", ref->uid, fill);
+	GBytes *raw;
 
 	(void)b;
-	(void)job;
 	(void)err;
+	note_asked(ref->uid, what);
+	if (what == BZ_FETCH_QUIET && (ref->uid == LARGE || give_way(job)))
+		return 0;
+	raw = g_bytes_new(text, strlen(text));
 	*out = bz_mime_parse(raw, what == BZ_FETCH_RAW);
 	(*out)->ref = *ref;
 	g_bytes_unref(raw);
-	pthread_mutex_lock(&fake.lock);
-	g_string_append_printf(fake.asked, "%c%u ", "tra"[what], ref -> uid);
-	pthread_cond_broadcast(&fake.changed);
-	pthread_mutex_unlock(&fake.lock);
 	return 0;
 }
 
@@ -124,7 +146,7 @@ struct fixture {
 	struct bz_worker *worker;
 };
 
-static int setup(void **state)
+static int begin(void **state, enum bz_keep_bodies keep, uint64_t room)
 {
 	struct fixture *f = g_new0(struct fixture, 1);
 
@@ -133,14 +155,44 @@ static int setup(void **state)
 		.host = (char *)(uintptr_t) "imap.example.org",
 		.user = (char *)(uintptr_t) "ana",
 		.password = bz_secret_new("secret", -1),
-		.body_cache = 10000000};
+		.keep_bodies = keep,
+		.keep_bodies_days = 2,
+		.body_cache = room};
 	fake.asked = g_string_new(NULL);
-	fake.is_silent = fake.is_waiting = fake.gave_up = false;
+	fake.is_silent = fake.is_waiting = fake.gave_up = fake.is_slow = false;
 	f->bag = bz_mailbag_new();
 	f->worker = bz_worker_new(0, &f->account, &ops, f->bag, NULL);
 	assert_non_null(f->worker);
 	*state = f;
 	return 0;
+}
+
+static int setup(void **state)
+{
+	fake.young = 1;
+	fake.size = 10;
+	return begin(state, BZ_KEEP_BODIES_SEEN, 10000000);
+}
+
+static int setup_all(void **state)
+{
+	fake.young = 1;
+	fake.size = 10;
+	return begin(state, BZ_KEEP_BODIES_ALL, 10000000);
+}
+
+static int setup_days(void **state)
+{
+	fake.young = 7;
+	fake.size = 10;
+	return begin(state, BZ_KEEP_BODIES_DAYS, 10000000);
+}
+
+static int setup_narrow(void **state)
+{
+	fake.young = 1;
+	fake.size = 30000;
+	return begin(state, BZ_KEEP_BODIES_ALL, 200000);
 }
 
 static int teardown(void **state)
@@ -218,6 +270,14 @@ static void wait_asked(const char *want)
 		pthread_cond_wait(&fake.changed, &fake.lock);
 	}
 	pthread_mutex_unlock(&fake.lock);
+}
+
+static void open_inbox(struct fixture *f)
+{
+	struct bz_request *r = bz_request_new(BZ_REQ_OPEN);
+
+	r->folder = g_strdup("INBOX");
+	bz_event_free(answer(f, bz_worker_submit(f->worker, r)));
 }
 
 /* A refresh that gets no answer. */
@@ -325,6 +385,83 @@ static void for_what_needs_the_line_it_is_waited_for(void **state)
 	bz_event_free(answer(f, stuck));
 }
 
+static void texts_of_all_come_newest_first(void **state)
+{
+	struct fixture *f = *state;
+
+	open_inbox(f);
+	wait_asked("q9 q8 q7 q6 q5 q4 q3 q2 q1 ");
+	go_offline(f);
+	for (uint32_t uid = 1; uid < LARGE; uid++)
+		assert_int_equal(read_one(f, uid), BZ_ERR_NONE);
+	assert_int_equal(read_one(f, LARGE), BZ_ERR_NET);
+	wait_asked("q9 q8 q7 q6 q5 q4 q3 q2 q1 ");
+}
+
+static void texts_of_some_days_come_alone(void **state)
+{
+	struct fixture *f = *state;
+
+	open_inbox(f);
+	wait_asked("q9 q8 q7 ");
+	assert_int_equal(read_one(f, 1), BZ_ERR_NONE);
+	wait_asked("q9 q8 q7 t1 a2 ");
+}
+
+static void none_comes_where_only_what_was_seen_is_kept(void **state)
+{
+	struct fixture *f = *state;
+
+	open_inbox(f);
+	assert_int_equal(read_one(f, 5), BZ_ERR_NONE);
+	wait_asked("t5 a4 a6 ");
+	assert_int_equal(read_one(f, 1), BZ_ERR_NONE);
+	wait_asked("t5 a4 a6 t1 a2 ");
+}
+
+static void the_person_comes_first(void **state)
+{
+	struct fixture *f = *state;
+
+	fake.is_slow = true;
+	open_inbox(f);
+	wait_asked("q9 q8 ");
+	assert_int_equal(read_one(f, 5), BZ_ERR_NONE);
+	wait_asked("q9 q8 t5 a4 a6 q8 q7 q3 q2 q1 ");
+}
+
+static uint32_t asked_n(void)
+{
+	uint32_t n = 0;
+
+	pthread_mutex_lock(&fake.lock);
+	for (const char *p = fake.asked->str; *p != '\0'; p++)
+		n += *p == 'q';
+	pthread_mutex_unlock(&fake.lock);
+	return n;
+}
+
+static bool is_here(struct fixture *f, uint32_t uid)
+{
+	return is_answered(f, ask(f, uid, BZ_FETCH_KEPT), uid) == BZ_ERR_NONE;
+}
+
+/* The last that was asked for is the one that had no room. */
+static void they_stop_where_there_is_no_room(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t n;
+
+	open_inbox(f);
+	do
+		n = asked_n();
+	while (n < 3 || is_here(f, MESSAGES + 1 - n));
+assert_in_range(n, 3, MESSAGES - 1);
+	for (uint32_t uid = MESSAGES + 2 - n; uid < LARGE; uid++)
+		assert_true(is_here(f, uid));
+	assert_int_equal(asked_n(), n);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -337,6 +474,14 @@ int main(void)
 		CASE(the_large_one_is_not_fetched_unasked),
 		CASE(a_silent_line_is_not_waited_for),
 		CASE(for_what_needs_the_line_it_is_waited_for),
+		CASE(none_comes_where_only_what_was_seen_is_kept),
+		cmocka_unit_test_setup_teardown(
+			texts_of_all_come_newest_first, setup_all, teardown),
+		cmocka_unit_test_setup_teardown(
+			texts_of_some_days_come_alone, setup_days, teardown),
+		cmocka_unit_test_setup_teardown(the_person_comes_first, setup_all, teardown),
+		cmocka_unit_test_setup_teardown(
+			they_stop_where_there_is_no_room, setup_narrow, teardown),
 	};
 
 	int failed;
