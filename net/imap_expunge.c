@@ -5,38 +5,70 @@
 
 #include <stdlib.h>
 
+enum { EXPUNGE_TRIES = 2 };
+
 /* --- commands --------------------------------------------------------------------------------- */
 
-int imap_erase(struct imap_call *call, const uint32_t *uids, size_t n, bool *marked)
+static int submit_expunge(struct imap_call *call, const char *set, struct imap_result *result)
+{
+	static const struct imap_on on = {.end = imap_on_end};
+
+	return imap_submit(call->b->conn, &on, result, NULL, call->err, "UID EXPUNGE %s", set);
+}
+
+/* A server may say OK and have removed fewer, while another session looks on. before: messages
+ * that there were. */
+static int expunge_rest(struct imap_call *call, const char *set, size_t n, uint32_t before,
+	struct imap_result *result)
+{
+	struct bz_backend *b = call->b;
+
+	for (int i = 0; i < EXPUNGE_TRIES && result->end == IMAP_OK; i++) {
+		if (b->box.exists + (uint64_t)n <= before)
+			break;
+		if (submit_expunge(call, set, result) != 0 ||
+			imap_go(b, call->job, NULL, call->err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int erase(struct imap_call *call, const char *set, size_t n, bool marked)
 {
 	static const struct imap_on on = {.end = imap_on_end};
 	struct bz_backend *b = call->b;
 	struct imap_result store = {.end = IMAP_OK}, expunge = {.end = IMAP_OK};
+	uint32_t before = b->box.exists;
+
+	if (imap_submit(b->conn, &on, &store, NULL, call->err,
+		    "UID STORE %s +FLAGS.SILENT (\\Deleted)", set) != 0 ||
+		(!marked && submit_expunge(call, set, &expunge) != 0) ||
+		imap_go(b, call->job, NULL, call->err) != 0)
+		return -1;
+	if (imap_check(&store, NULL, "") != 0)
+		return imap_refused(
+			&store, call->err, _("The server did not delete the messages."));
+	if (!marked && expunge_rest(call, set, n, before, &expunge) != 0)
+		return -1;
+	if (expunge.end != IMAP_OK)
+		return imap_refused(&expunge, call->err,
+			_("The server marked the messages as deleted, but did not remove them."));
+	return 0;
+}
+
+int imap_erase(struct imap_call *call, const uint32_t *uids, size_t n, bool *marked)
+{
 	GString *set;
 	int rc;
 
 	if (imap_know_caps(call, IMAP_CAP_UIDPLUS) != 0)
 		return -1;
+	*marked = (imap_caps(call->b->conn) & IMAP_CAP_UIDPLUS) == 0;
 	set = g_string_new(NULL);
 	(void)imap_uidset_add(set, uids, n);
-	*marked = (imap_caps(b->conn) & IMAP_CAP_UIDPLUS) == 0;
-	rc = imap_submit(b->conn, &on, &store, NULL, call->err,
-		"UID STORE %s +FLAGS.SILENT (\\Deleted)", set->str);
-	if (rc == 0 && !*marked)
-		rc = imap_submit(
-			b->conn, &on, &expunge, NULL, call->err, "UID EXPUNGE %s", set->str);
+	rc = erase(call, set->str, n, *marked);
 	g_string_free(set, TRUE);
-	if (rc == 0)
-		rc = imap_go(b, call->job, NULL, call->err);
-	if (rc != 0)
-		return -1;
-	if (imap_check(&store, NULL, "") != 0)
-		return imap_refused(
-			&store, call->err, _("The server did not delete the messages."));
-	if (expunge.end != IMAP_OK)
-		return imap_refused(&expunge, call->err,
-			_("The server marked the messages as deleted, but did not remove them."));
-	return 0;
+	return rc;
 }
 
 /* --- rows ------------------------------------------------------------------------------------- */

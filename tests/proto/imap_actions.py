@@ -35,10 +35,10 @@ def letter(i):
 
 
 class Relay(Fake):
-    """To Dovecot's port in clear. cut(words) -> None, "before" the command reaches it, or "after" it
-    was done and before the answer is seen. closed: nobody is let in any more after a cut. secret: the
-    server tells what it can only when asked, and less before the login. hold: after a command was done
-    the line stays as it is until it is released."""
+    """To Dovecot's port in clear. cut(words) -> None, "before" the command reaches it, "after" it was
+    done and before the answer is seen, or "idle": it is answered OK, and nothing was done. closed: nobody
+    is let in any more after a cut. secret: the server tells what it can only when asked, and less before
+    the login. hold: after a command was done the line stays as it is until it is released."""
 
     def __init__(self, port, cut=None, closed=False, secret=False):
         super().__init__(self.relay)
@@ -73,7 +73,9 @@ class Relay(Fake):
                     words = text.split(" ")
                     self.commands.append(" ".join(words[1:]))
                     how = self.cut(words[1:]) if self.cut is not None and not self.was_cut else None
-                    if how is not None:
+                    if how == "idle":
+                        self.was_cut, text = True, words[0] + " NOOP"
+                    elif how is not None:
                         self.was_cut = True
                         tag[0] = words[0].encode()
                         quiet.set()
@@ -301,6 +303,16 @@ def check_stale():
                  not desk.relay.asked("UID MOVE", "UID COPY", "UID STORE"), (done, desk.relay.commands))
 
 
+def check_idle():
+    """Dovecot's maildir, while another session looks on, answers OK and removes nothing."""
+    for verb in ("expunge", "move"):
+        with Desk(MAIL, EXTENSIONS["no MOVE"], lambda words: "idle" if words[:2] == ["UID", "EXPUNGE"] else None) as desk:
+            done = desk.drive(verb, "INBOX", "3", *(["Archive"] if verb == "move" else []))
+            test(f"{verb}: what was not removed though the server said OK is removed",
+                 done.returncode == OK and len(desk.folder("INBOX", deleted=True)) == 9 and desk.relay.was_cut,
+                 (done, desk.folder("INBOX", deleted=True), desk.relay.commands))
+
+
 # --- a line that is cut --------------------------------------------------------------------------
 
 
@@ -445,6 +457,7 @@ def main():
         print(f"1..0 # SKIP {why}")
         return
     check_filing()
+    check_idle()
     check_many()
     check_marks()
     check_meanwhile()
