@@ -105,8 +105,9 @@ static void on_end(void *me, enum imap_end end, const char *code, const char *te
 	if (is_same(s)) {
 		imap_live_keep(b);
 		imap_keep_as_before(b, &s->before);
-	} else
+	} else {
 		imap_live_clear(b);
+	}
 	if (s->on_selected != NULL)
 		s->on_selected(s->me);
 }

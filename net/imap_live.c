@@ -216,10 +216,14 @@ static int put_flags(
 	return rc;
 }
 
+/* Needed of a folder that is listed in part alone. */
 static int count_unread(struct bz_backend *b, uint32_t *unread, struct bz_err *err)
 {
 	uint32_t known;
 
+	*unread = 0;
+	if (!b->live.is_part)
+		return 0;
 	return bz_store_count(b->store, b->box.folder, &known, unread, err);
 }
 
