@@ -1,18 +1,10 @@
 /* IMAP and POP accounts on a real Dovecot over TLS, seen through a real terminal; and the same with
  * the server standing still (SIGSTOP). */
-#include "tests/tui/server.h"
-#include "tests/tui/term.h"
+#include "tests/tui/fixture.h"
 
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-struct fixture {
-	struct server *s;
-	struct stopper stopper;
-	char *home;
-	struct term *t;
-};
 
 static const struct server_folder folders[] = {
 	{"INBOX", 60, 200}, {"A\303\261o nuevo", 3, 100}, {"Listas/dev", 12, 100}, {0}};
@@ -55,45 +47,6 @@ static void home(struct fixture *f, int which, bool trusted, const char *passwor
 	f->home = term_home(rc);
 }
 
-static struct term *start(struct fixture *f, int rows, int cols)
-{
-	const char *none[] = {NULL};
-
-	if (f->t != NULL)
-		term_free(f->t);
-	f->t = term_start(rows, cols, f->home, none, NULL);
-	return f->t;
-}
-
-static int setup(void **state)
-{
-	*state = g_new0(struct fixture, 1);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	if (f->t != NULL)
-		term_free(f->t);
-	if (f->s != NULL)
-		server_stop(f->s);
-	stopper_end(&f->stopper);
-	if (f->home != NULL)
-		check_remove_dir(f->home);
-	g_free(f->home);
-	g_free(f);
-	return 0;
-}
-
-/* q, and then at most a second. */
-static void leave(struct term *t)
-{
-	term_type(t, "q");
-	assert_int_equal(term_exit(t, 1000), 0);
-}
-
 /* --- with a server that answers --------------------------------------------------------------- */
 
 static void both_accounts_are_read_in_one_screen(void **state)
@@ -103,7 +56,7 @@ static void both_accounts_are_read_in_one_screen(void **state)
 
 	begin(f, folders, "good");
 	home(f, IMAP | POP, true, "secret");
-	t = start(f, 36, 120);
+	t = fixture_start(f, 36, 120, NULL);
 	term_wait(t, "letter 60");
 	term_wait(t, "Casa online");
 	term_wait(t, "6 unread of 60");
@@ -126,7 +79,7 @@ static void both_accounts_are_read_in_one_screen(void **state)
 	term_wait(t, "60 unread of 60");
 	term_type(t, "q");
 	term_wait(t, "Enter read");
-	leave(t);
+	fixture_leave(t);
 }
 
 static void marks_are_the_servers(void **state)
@@ -136,21 +89,21 @@ static void marks_are_the_servers(void **state)
 
 	begin(f, folders, "good");
 	home(f, IMAP, true, "secret");
-	t = start(f, 24, 80);
+	t = fixture_start(f, 24, 80, NULL);
 	term_wait(t, "letter 60");
 	term_wait(t, "6 unread of 60");
 	term_type(t, "jF");
 	term_wait(t, "  !  ");
 	term_type(t, "U");
 	term_wait(t, "7 unread of 60");
-	leave(t);
+	fixture_leave(t);
 	check_remove_dir(f->home); /* another computer: nothing is known but what the server says */
 	g_free(f->home);
 	home(f, IMAP, true, "secret");
-	t = start(f, 24, 80);
+	t = fixture_start(f, 24, 80, NULL);
 	term_wait(t, "7 unread of 60");
 	term_wait(t, " N!  ");
-	leave(t);
+	fixture_leave(t);
 }
 
 /* Room for so many KiB a user. */
@@ -177,7 +130,7 @@ static void what_takes_up_the_space_is_shown(void **state)
 
 	f->s = small_server(10240);
 	home(f, IMAP, true, "secret");
-	t = start(f, 40, 100);
+	t = fixture_start(f, 40, 100, NULL);
 	term_wait(t, "Casa online");
 	term_type(t, ":quota\r");
 	term_wait(t, " Casa: space on the server");
@@ -197,7 +150,7 @@ static void what_takes_up_the_space_is_shown(void **state)
 	term_type(t, ":quota\r");
 	term_wait(t, "Largest messages");
 	term_type(t, "q");
-	leave(t);
+	fixture_leave(t);
 }
 
 static void without_sizes_from_the_server_rows_are_counted(void **state)
@@ -207,7 +160,7 @@ static void without_sizes_from_the_server_rows_are_counted(void **state)
 
 	f->s = server_start_with(folders, "good", "imap_capability = IMAP4rev1 IDLE\n");
 	home(f, IMAP, true, "secret");
-	t = start(f, 24, 100);
+	t = fixture_start(f, 24, 100, NULL);
 	term_wait(t, "Casa online");
 	term_type(t, ":quota\r");
 	term_wait(t, "The server tells no limit of the mailbox.");
@@ -215,7 +168,7 @@ static void without_sizes_from_the_server_rows_are_counted(void **state)
 	term_wait(t, "60  Inbox");
 	term_type(t, "q");
 	term_wait(t, "of 60");
-	leave(t);
+	fixture_leave(t);
 }
 
 static void the_space_left_is_watched(void **state)
@@ -225,21 +178,21 @@ static void the_space_left_is_watched(void **state)
 
 	f->s = small_server(10240);
 	home(f, IMAP, true, "secret");
-	t = start(f, 24, 120);
+	t = fixture_start(f, 24, 120, NULL);
 	term_wait(t, "Casa online  quota [-");
 	term_wait(t, "% of 10.5");
-	leave(t);
+	fixture_leave(t);
 	server_stop(f->s);
 	check_remove_dir(f->home);
 	g_free(f->home);
 	f->s = small_server(1); /* more is there than may be */
 	home(f, IMAP, true, "secret");
-	t = start(f, 24, 120);
+	t = fixture_start(f, 24, 120, NULL);
 	term_wait(t, "Casa online  quota [##########] ");
 	term_wait(t, "%! of 1.0");
 	term_resize(t, 24, 60); /* what is nearly full is said where there is hardly room */
 	term_wait(t, "%!");
-	leave(t);
+	fixture_leave(t);
 }
 
 static void the_list_is_there_before_the_line(void **state)
@@ -249,12 +202,12 @@ static void the_list_is_there_before_the_line(void **state)
 
 	begin(f, folders, "good");
 	home(f, IMAP, true, "secret");
-	t = start(f, 24, 80);
+	t = fixture_start(f, 24, 80, NULL);
 	term_wait(t, "letter 60");
 	term_wait(t, "Casa online");
-	leave(t);
+	fixture_leave(t);
 	server_tell(f->s, "pause");
-	t = start(f, 24, 80);
+	t = fixture_start(f, 24, 80, NULL);
 	term_wait(t, "letter 60");
 	term_wait(t, "connecting");
 	term_type(t, "jj");
@@ -265,7 +218,7 @@ static void the_list_is_there_before_the_line(void **state)
 	server_tell(f->s, "resume");
 	term_type(t, "w");
 	term_wait(t, "Casa online");
-	leave(t);
+	fixture_leave(t);
 }
 
 /* Previews come and go with the selection; none of them may cost the line. */
@@ -276,7 +229,7 @@ static void moving_on_a_slow_line_keeps_it(void **state)
 
 	begin(f, folders, "good");
 	home(f, IMAP, true, "secret");
-	t = start(f, 36, 120);
+	t = fixture_start(f, 36, 120, NULL);
 	term_wait(t, "Body of letter 60");
 	term_wait(t, "Casa online");
 	server_tell(f->s, "pause");
@@ -291,7 +244,7 @@ static void moving_on_a_slow_line_keeps_it(void **state)
 	server_tell(f->s, "resume");
 	term_wait(t, "Body of letter 56");
 	assert_true(term_find(t, "Casa online") > 0);
-	leave(t);
+	fixture_leave(t);
 }
 
 static void what_was_read_needs_no_server(void **state)
@@ -301,7 +254,7 @@ static void what_was_read_needs_no_server(void **state)
 
 	begin(f, folders, "good");
 	home(f, IMAP, true, "secret");
-	t = start(f, 24, 80);
+	t = fixture_start(f, 24, 80, NULL);
 	term_wait(t, "Casa online");
 	term_type(t, "\r");
 	term_wait(t, "Body of letter 60");
@@ -319,8 +272,8 @@ static void what_was_read_needs_no_server(void **state)
 	term_wait(t, "Body of letter 56");
 	term_type(t, "q");
 	term_wait(t, "Enter read");
-	leave(t);
-	t = start(f, 36, 120); /* another run, which never meets the server */
+	fixture_leave(t);
+	t = fixture_start(f, 36, 120, NULL); /* another run, which never meets the server */
 	term_wait(t, "Body of letter 60");
 	term_type(t, "jjjj");
 	term_wait(t, "Body of letter 56");
@@ -334,7 +287,7 @@ static void what_was_read_needs_no_server(void **state)
 	server_tell(f->s, "resume");
 	term_type(t, "jjjjw");
 	term_wait(t, "Body of letter 52");
-	leave(t);
+	fixture_leave(t);
 }
 
 static void what_was_not_seen_stays_unread(void **state)
@@ -344,7 +297,7 @@ static void what_was_not_seen_stays_unread(void **state)
 
 	begin(f, folders, "good");
 	home(f, IMAP, true, "secret");
-	t = start(f, 24, 80);
+	t = fixture_start(f, 24, 80, NULL);
 	term_wait(t, "6 unread of 60");
 	term_wait(t, "Casa online");
 	server_tell(f->s, "pause");
@@ -361,7 +314,7 @@ static void what_was_not_seen_stays_unread(void **state)
 	term_wait(t, "5 unread of 60");
 	term_type(t, "q");
 	term_wait(t, "Enter read");
-	leave(t);
+	fixture_leave(t);
 }
 
 static void what_did_not_come_comes_when_online_again(void **state)
@@ -371,7 +324,7 @@ static void what_did_not_come_comes_when_online_again(void **state)
 
 	begin(f, folders, "good");
 	home(f, IMAP, true, "secret");
-	t = start(f, 24, 80);
+	t = fixture_start(f, 24, 80, NULL);
 	term_wait(t, "6 unread of 60");
 	term_wait(t, "Casa online");
 	term_type(t, "w");
@@ -386,7 +339,7 @@ static void what_did_not_come_comes_when_online_again(void **state)
 	term_wait(t, "Body of letter 59");
 	term_type(t, "q");
 	term_wait(t, "6 unread of 60");
-	leave(t);
+	fixture_leave(t);
 }
 
 static void the_sidebar_gives_way_and_the_picker_takes_letters(void **state)
@@ -396,7 +349,7 @@ static void the_sidebar_gives_way_and_the_picker_takes_letters(void **state)
 
 	begin(f, folders, "good");
 	home(f, IMAP, true, "secret");
-	t = start(f, 24, 80);
+	t = fixture_start(f, 24, 80, NULL);
 	term_wait(t, "Casa online");
 	term_type(t, "B");
 	term_wait(t, "Casa  IMAP");
@@ -410,7 +363,7 @@ static void the_sidebar_gives_way_and_the_picker_takes_letters(void **state)
 	term_wait(t, "F1 help");
 	term_type(t, "\177dev\033OC"); /* right arrow opens */
 	term_wait(t, "Casa > Listas/dev");
-	leave(t);
+	fixture_leave(t);
 }
 
 static void an_error_is_cured_by_its_own_account_alone(void **state)
@@ -425,7 +378,7 @@ static void an_error_is_cured_by_its_own_account_alone(void **state)
 			     "user = ana\npassword = x\naddress = ana@example.org\n",
 		imap);
 	f->home = term_home(rc);
-	t = start(f, 24, 80);
+	t = fixture_start(f, 24, 80, NULL);
 	term_wait(t, "Mal: There is no server called nobody.invalid");
 	term_wait(t, "Casa online");
 	term_type(t, "jU");
@@ -437,7 +390,7 @@ static void an_error_is_cured_by_its_own_account_alone(void **state)
 	term_wait(t, "Mal > Inbox");
 	term_wait(t, "Nothing is here yet.");
 	assert_int_equal(term_find(t, "0 unread"), -1);
-	leave(t);
+	fixture_leave(t);
 }
 
 /* --- certificates and passwords --------------------------------------------------------------- */
@@ -449,7 +402,7 @@ static void an_unknown_certificate_is_asked_about(void **state)
 
 	begin(f, folders, "self-signed");
 	home(f, IMAP, false, "secret");
-	t = start(f, 24, 80);
+	t = fixture_start(f, 24, 80, NULL);
 	term_wait(t, "is this your server?");
 	term_wait(t, "itself (self-signed)");
 	term_wait(t, "SHA-256");
@@ -460,16 +413,16 @@ static void an_unknown_certificate_is_asked_about(void **state)
 	term_wait(t, "is this your server?");
 	term_type(t, "o");
 	term_wait(t, "letter 60");
-	leave(t);
-	t = start(f, 24, 80);
+	fixture_leave(t);
+	t = fixture_start(f, 24, 80, NULL);
 	term_wait(t, "is this your server?"); /* once was for that run */
 	term_type(t, "t");
 	term_wait(t, "Casa online");
-	leave(t);
-	t = start(f, 24, 80);
+	fixture_leave(t);
+	t = fixture_start(f, 24, 80, NULL);
 	term_wait(t, "Casa online"); /* pinned */
 	assert_int_equal(term_find(t, "is this your server?"), -1);
-	leave(t);
+	fixture_leave(t);
 }
 
 static void the_question_fits_any_window_and_goes_with_its_account(void **state)
@@ -479,7 +432,7 @@ static void the_question_fits_any_window_and_goes_with_its_account(void **state)
 
 	begin(f, folders, "self-signed");
 	home(f, IMAP | POP, false, "secret");
-	t = start(f, 12, 40);
+	t = fixture_start(f, 12, 40, NULL);
 	term_wait(t, "is this your server?");
 	term_wait(t, "s stop");
 	term_type(t, "G");
@@ -493,7 +446,7 @@ static void the_question_fits_any_window_and_goes_with_its_account(void **state)
 	term_wait(t, "Trabajo: is this your server?");
 	term_type(t, "s");
 	term_wait(t, "$ look at it");
-	leave(t);
+	fixture_leave(t);
 }
 
 static void a_pinned_certificate_that_changed_is_a_full_stop(void **state)
@@ -504,11 +457,11 @@ static void a_pinned_certificate_that_changed_is_a_full_stop(void **state)
 
 	begin(f, folders, "self-signed");
 	home(f, IMAP, false, "secret");
-	t = start(f, 24, 80);
+	t = fixture_start(f, 24, 80, NULL);
 	term_wait(t, "is this your server?");
 	term_type(t, "t");
 	term_wait(t, "Casa online");
-	leave(t);
+	fixture_leave(t);
 	/* the same host and port in the eyes of the pin; another certificate */
 	old_rc = make_rc(f->s, IMAP, false, "secret");
 	server_stop(f->s);
@@ -531,14 +484,14 @@ static void a_pinned_certificate_that_changed_is_a_full_stop(void **state)
 			NULL, NULL, &status, NULL));
 		assert_int_equal(status, 0);
 	}
-	t = start(f, 30, 80);
+	t = fixture_start(f, 30, 80, NULL);
 	term_wait(t, "is not the one you trusted");
 	term_wait(t, "before");
 	term_type(t, "o");
 	term_wait(t, "A certificate that changed");
 	term_type(t, "s");
 	term_wait(t, "is not the one you trusted");
-	leave(t);
+	fixture_leave(t);
 }
 
 /* Reads until text was written n times. */
@@ -567,7 +520,7 @@ static void a_wrong_password_asks_again_with_the_servers_words(void **state)
 
 	begin(f, folders, "good");
 	home(f, IMAP, true, "wrong");
-	t = start(f, 24, 80);
+	t = fixture_start(f, 24, 80, NULL);
 	term_wait(t, "did not accept ana");
 	term_wait(t, "The server said: \"");
 	term_type(t, "alsowrong\r");
@@ -580,7 +533,7 @@ static void a_wrong_password_asks_again_with_the_servers_words(void **state)
 	term_type(t, "sekret\177\177\177\177cret\r");
 	term_wait(t, "letter 60");
 	assert_int_equal(term_find(t, "secret"), -1);
-	leave(t);
+	fixture_leave(t);
 }
 
 /* --- with a server that stands still ---------------------------------------------------------- */
@@ -593,7 +546,7 @@ static void stopped_at_login(void **state)
 	begin(f, folders, "good");
 	home(f, IMAP | POP, true, "secret");
 	server_tell(f->s, "pause");
-	t = start(f, 24, 80);
+	t = fixture_start(f, 24, 80, NULL);
 	term_wait(t, "connecting");
 	term_type(t, "?");
 	term_wait(t, "Type to filter");
@@ -604,7 +557,7 @@ static void stopped_at_login(void **state)
 	term_wait(t, "Casa offline");
 	term_type(t, "$");
 	term_wait(t, "connecting");
-	leave(t);
+	fixture_leave(t);
 }
 
 static void stopped_at_a_message(void **state)
@@ -614,7 +567,7 @@ static void stopped_at_a_message(void **state)
 
 	begin(f, folders, "good");
 	home(f, IMAP, true, "secret");
-	t = start(f, 24, 80);
+	t = fixture_start(f, 24, 80, NULL);
 	term_wait(t, "Casa online");
 	term_wait(t, "6 unread of 60");
 	server_tell(f->s, "pause");
@@ -632,7 +585,7 @@ static void stopped_at_a_message(void **state)
 	term_type(t, "q");
 	term_wait(t, "letter 60");
 	term_type(t, "$");
-	leave(t);
+	fixture_leave(t);
 }
 
 /* An account on a server that stops itself after so many answers. */
@@ -640,12 +593,12 @@ static struct term *start_stopper(struct fixture *f, const char *protocol, int m
 {
 	g_autofree char *rc = NULL;
 
-	stopper_start(&f->stopper, protocol, messages, after);
+	stopper_start(&f->fake, protocol, messages, after);
 	rc = g_strdup_printf("[account \"Trabajo\"]\nprotocol = %s\nserver = localhost:%d\n"
 			     "security = none\nuser = eva\npassword = secret\n",
-		protocol, f->stopper.port);
+		protocol, f->fake.port);
 	f->home = term_home(rc);
-	return start(f, 24, 110);
+	return fixture_start(f, 24, 110, NULL);
 }
 
 static void stopped_in_a_pop_download(void **state)
@@ -664,11 +617,11 @@ static void stopped_in_a_pop_download(void **state)
 	term_type(t, "\033");
 	term_wait(t, "Trabajo offline");
 	assert_true(term_find(t, "letter 40") >= 0);
-	leave(t);
-	stopper_resume(&f->stopper);
-	t = start(f, 24, 110);
+	fixture_leave(t);
+	stopper_resume(&f->fake);
+	t = fixture_start(f, 24, 110, NULL);
 	term_wait(t, "399 unread of 400"); /* all came, and one was read before */
-	leave(t);
+	fixture_leave(t);
 }
 
 static void stopped_in_the_listing(void **state)
@@ -686,12 +639,12 @@ static void stopped_in_the_listing(void **state)
 	term_type(t, "\033");
 	term_wait(t, "Trabajo offline");
 	assert_true(term_find(t, "letter 600") >= 0);
-	stopper_resume(&f->stopper);
+	stopper_resume(&f->fake);
 	term_type(t, "$");
 	term_wait(t, "Trabajo online");
 	term_type(t, "G");
 	term_wait(t, "letter 9");
-	leave(t);
+	fixture_leave(t);
 }
 
 /* --- with a server that answers a little now and then, or stands still, while buzon is to
@@ -714,7 +667,7 @@ static void signals_end_it_while_a_server_stands_still(void **state)
 	begin(f, folders, "good");
 	home(f, IMAP, true, "secret");
 	for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++) {
-		start(f, 24, 80);
+		fixture_start(f, 24, 80, NULL);
 		waits_for_the_line(f);
 		assert_int_equal(kill(term_pid(f->t), numbers[i]), 0);
 		assert_int_equal(term_exit(f->t, 5000), 0);
@@ -742,7 +695,7 @@ static void a_lost_terminal_ends_it_while_a_server_stands_still(void **state)
 
 	begin(f, folders, "good");
 	home(f, IMAP | POP, true, "secret");
-	start(f, 24, 80);
+	fixture_start(f, 24, 80, NULL);
 	waits_for_the_line(f);
 	term_hang_up(f->t);
 	assert_int_equal(term_exit(f->t, 5000), 0);
@@ -756,7 +709,7 @@ static void waiting_for_a_dead_server_costs_nothing(void **state)
 
 	begin(f, folders, "good");
 	home(f, IMAP, true, "secret");
-	start(f, 24, 80);
+	fixture_start(f, 24, 80, NULL);
 	waits_for_the_line(f);
 	before = spent(f->t);
 	term_pump(f->t, 1500);
@@ -767,7 +720,7 @@ static void waiting_for_a_dead_server_costs_nothing(void **state)
 	term_resize(f->t, 24, 80);
 	term_type(f->t, "\033");
 	term_wait(f->t, "letter 60");
-	leave(f->t);
+	fixture_leave(f->t);
 	server_tell(f->s, "resume");
 }
 
@@ -775,40 +728,51 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-			both_accounts_are_read_in_one_screen, setup, teardown),
-		cmocka_unit_test_setup_teardown(marks_are_the_servers, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_space_left_is_watched, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_takes_up_the_space_is_shown, setup, teardown),
+			both_accounts_are_read_in_one_screen, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			without_sizes_from_the_server_rows_are_counted, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_list_is_there_before_the_line, setup, teardown),
+			marks_are_the_servers, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			an_unknown_certificate_is_asked_about, setup, teardown),
-		cmocka_unit_test_setup_teardown(moving_on_a_slow_line_keeps_it, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_was_read_needs_no_server, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_was_not_seen_stays_unread, setup, teardown),
+			the_space_left_is_watched, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			what_did_not_come_comes_when_online_again, setup, teardown),
+			what_takes_up_the_space_is_shown, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(without_sizes_from_the_server_rows_are_counted,
+			fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			the_sidebar_gives_way_and_the_picker_takes_letters, setup, teardown),
+			the_list_is_there_before_the_line, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			an_error_is_cured_by_its_own_account_alone, setup, teardown),
+			an_unknown_certificate_is_asked_about, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			the_question_fits_any_window_and_goes_with_its_account, setup, teardown),
+			moving_on_a_slow_line_keeps_it, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			a_pinned_certificate_that_changed_is_a_full_stop, setup, teardown),
+			what_was_read_needs_no_server, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			a_wrong_password_asks_again_with_the_servers_words, setup, teardown),
-		cmocka_unit_test_setup_teardown(stopped_at_login, setup, teardown),
-		cmocka_unit_test_setup_teardown(stopped_at_a_message, setup, teardown),
-		cmocka_unit_test_setup_teardown(stopped_in_a_pop_download, setup, teardown),
-		cmocka_unit_test_setup_teardown(stopped_in_the_listing, setup, teardown),
+			what_was_not_seen_stays_unread, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			signals_end_it_while_a_server_stands_still, setup, teardown),
+			what_did_not_come_comes_when_online_again, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(the_sidebar_gives_way_and_the_picker_takes_letters,
+			fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(an_error_is_cured_by_its_own_account_alone,
+			fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			a_lost_terminal_ends_it_while_a_server_stands_still, setup, teardown),
+			the_question_fits_any_window_and_goes_with_its_account, fixture_setup,
+			fixture_teardown),
+		cmocka_unit_test_setup_teardown(a_pinned_certificate_that_changed_is_a_full_stop,
+			fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(a_wrong_password_asks_again_with_the_servers_words,
+			fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(stopped_at_login, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			waiting_for_a_dead_server_costs_nothing, setup, teardown),
+			stopped_at_a_message, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			stopped_in_a_pop_download, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			stopped_in_the_listing, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(signals_end_it_while_a_server_stands_still,
+			fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(a_lost_terminal_ends_it_while_a_server_stands_still,
+			fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			waiting_for_a_dead_server_costs_nothing, fixture_setup, fixture_teardown),
 	};
 
 	if (server_is_missing()) {

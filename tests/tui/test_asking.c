@@ -1,50 +1,18 @@
 /* `l` and `/` in an IMAP account: what is known here at once, what the server finds behind it; a
  * real Dovecot, also one that has stopped, and a server that lists only the newest messages. */
-#include "tests/tui/server.h"
-#include "tests/tui/term.h"
-
-struct fixture {
-	struct server *s;
-	struct stopper fake;
-	char *home;
-	struct term *t;
-};
+#include "tests/tui/fixture.h"
 
 static const struct server_folder folders[] = {{"INBOX", 60, 200}, {0}};
 
-static int setup(void **state)
-{
-	*state = g_new0(struct fixture, 1);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	if (f->t != NULL)
-		term_free(f->t);
-	if (f->s != NULL)
-		server_stop(f->s);
-	stopper_end(&f->fake);
-	if (f->home != NULL)
-		check_remove_dir(f->home);
-	g_free(f->home);
-	g_free(f);
-	return 0;
-}
-
 static struct term *start(struct fixture *f, int port, const char *more)
 {
-	const char *none[] = {NULL};
 	g_autofree char *rc = g_strdup_printf("[account \"Casa\"]\nprotocol = imap\n"
 					      "server = localhost:%d\nuser = ana\n"
 					      "password = secret\naddress = ana@example.org\n%s",
 		port, more);
 
 	f->home = term_home(rc);
-	f->t = term_start(24, 100, f->home, none, NULL);
-	return f->t;
+	return fixture_start(f, 24, 100, NULL);
 }
 
 static struct term *start_dovecot(struct fixture *f)
@@ -68,12 +36,6 @@ static struct term *start_fake(struct fixture *f)
 	term_wait(f->t, "letter 300");
 	term_wait(f->t, "The server did not list the folder."); /* no more will be listed */
 	return f->t;
-}
-
-static void leave(struct term *t)
-{
-	term_type(t, "q");
-	assert_int_equal(term_exit(t, 1000), 0);
 }
 
 /* --- tests ------------------------------------------------------------------------------------ */
@@ -102,7 +64,7 @@ static void a_limit_asks_for_texts(void **state)
 	assert_int_equal(term_find(t, "asks the server"), -1); /* all of it is known here */
 	term_type(t, "\r");
 	term_wait(t, "1 of 60");
-	leave(t);
+	fixture_leave(t);
 }
 
 static void escape_ends_it_and_the_line_stays(void **state)
@@ -129,7 +91,7 @@ static void escape_ends_it_and_the_line_stays(void **state)
 	term_type(t, "\033");
 	term_wait(t, "letter 60");
 	assert_int_equal(term_find(t, "offline"), -1);
-	leave(t);
+	fixture_leave(t);
 }
 
 static void without_a_line_it_says_what_it_looked_through(void **state)
@@ -143,7 +105,7 @@ static void without_a_line_it_says_what_it_looked_through(void **state)
 	term_wait(t, "0 found here (offline)");
 	term_type(t, "\r");
 	term_wait(t, "0 found, offline: only among the ");
-	leave(t);
+	fixture_leave(t);
 }
 
 static void a_limit_finds_what_was_not_listed(void **state)
@@ -158,7 +120,7 @@ static void a_limit_finds_what_was_not_listed(void **state)
 	term_type(t, "G");
 	term_wait(t, "letter 3");
 	term_wait(t, "letter 5");
-	leave(t);
+	fixture_leave(t);
 }
 
 static void a_search_goes_to_what_the_server_found(void **state)
@@ -171,10 +133,10 @@ static void a_search_goes_to_what_the_server_found(void **state)
 	term_type(t, "\r");
 	term_wait(t, "1 of 1 found, on the server, "); /* it said 3, too */
 	term_wait_cursor(t, term_find(t, "letter 5"));
-	leave(t);
+	fixture_leave(t);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
 {

@@ -1,16 +1,9 @@
 /* Filing, deleting, undo, and what becomes of the server's copies: a POP account on a real Dovecot;
  * and filing on the server: an IMAP account there.
  */
-#include "tests/tui/server.h"
-#include "tests/tui/term.h"
+#include "tests/tui/fixture.h"
 
 #include <sys/stat.h>
-
-struct fixture {
-	struct server *s;
-	char *home;
-	struct term *t;
-};
 
 static const struct server_folder folders[] = {{"INBOX", 12, 200}, {0}};
 
@@ -28,43 +21,6 @@ static void begin(struct fixture *f, const char *extra)
 	f->home = term_home(rc);
 }
 
-static struct term *start(struct fixture *f, int rows, int cols, const char *const *extra)
-{
-	const char *none[] = {NULL};
-
-	if (f->t != NULL)
-		term_free(f->t);
-	f->t = term_start(rows, cols, f->home, none, extra);
-	return f->t;
-}
-
-static int setup(void **state)
-{
-	*state = g_new0(struct fixture, 1);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	if (f->t != NULL)
-		term_free(f->t);
-	if (f->s != NULL)
-		server_stop(f->s);
-	if (f->home != NULL)
-		check_remove_dir(f->home);
-	g_free(f->home);
-	g_free(f);
-	return 0;
-}
-
-static void leave(struct term *t)
-{
-	term_type(t, "q");
-	assert_int_equal(term_exit(t, 1000), 0);
-}
-
 /* --- the server's copies ---------------------------------------------------------------------- */
 
 static void copies_go_only_after_a_yes(void **state)
@@ -73,7 +29,7 @@ static void copies_go_only_after_a_yes(void **state)
 	struct term *t;
 
 	begin(f, "leave-on-server = none\n");
-	t = start(f, 24, 80, NULL);
+	t = fixture_start(f, 24, 80, NULL);
 	term_wait(t, "letter 12");
 	term_wait(t, "12 messages (");
 	term_wait(t, "Remove such messages there from now on?");
@@ -88,7 +44,7 @@ static void copies_go_only_after_a_yes(void **state)
 	term_wait(t, "of mail on the server");
 	term_wait(t, "letter 7");
 	term_type(t, "q");
-	leave(t);
+	fixture_leave(t);
 }
 
 static void a_yes_frees_the_servers_space(void **state)
@@ -97,7 +53,7 @@ static void a_yes_frees_the_servers_space(void **state)
 	struct term *t;
 
 	begin(f, "leave-on-server = none\n");
-	t = start(f, 24, 80, NULL);
+	t = fixture_start(f, 24, 80, NULL);
 	term_wait(t, "Remove such messages there from now on?");
 	term_type(t, "y");
 	term_wait(t, "From now on copies go");
@@ -112,7 +68,7 @@ static void a_yes_frees_the_servers_space(void **state)
 	term_wait(t, "Body of letter 12");
 	term_type(t, "q");
 	term_wait(t, "Enter read");
-	leave(t);
+	fixture_leave(t);
 }
 
 static void the_question_fits_the_smallest_windows(void **state)
@@ -121,7 +77,7 @@ static void the_question_fits_the_smallest_windows(void **state)
 	struct term *t;
 
 	begin(f, "leave-on-server = none\n");
-	t = start(f, 12, 40, NULL);
+	t = fixture_start(f, 12, 40, NULL);
 	term_wait(t, "12 messages (");
 	term_wait(t, "y/n");
 	term_resize(t, 6, 20);
@@ -132,7 +88,7 @@ static void the_question_fits_the_smallest_windows(void **state)
 	term_wait(t, "12 messages (");
 	term_type(t, "n");
 	term_wait(t, "They stay on the server.");
-	leave(t);
+	fixture_leave(t);
 }
 
 static void the_server_and_its_date_are_told(void **state)
@@ -141,7 +97,7 @@ static void the_server_and_its_date_are_told(void **state)
 	struct term *t;
 
 	begin(f, "leave-on-server = 30d\n");
-	t = start(f, 24, 100, NULL);
+	t = fixture_start(f, 24, 100, NULL);
 	term_wait(t, "letter 12");
 	term_wait(t, "online, server 12 msgs, ");
 	term_type(t, "\r");
@@ -164,7 +120,7 @@ static void what_is_deleted_comes_back(void **state)
 	struct term *t;
 
 	begin(f, "");
-	t = start(f, 24, 80, NULL);
+	t = fixture_start(f, 24, 80, NULL);
 	term_wait(t, "12 unread of 12");
 	term_type(t, "jd");
 	term_wait(t, "Moved 1 message to Trash.  u undo");
@@ -189,10 +145,10 @@ static void what_is_deleted_comes_back(void **state)
 	term_type(t, "gt");
 	term_wait(t, "Trabajo > Trash");
 	term_wait(t, "No messages here.");
-	leave(t);
-	t = start(f, 24, 80, NULL);
+	fixture_leave(t);
+	t = fixture_start(f, 24, 80, NULL);
 	term_wait(t, "12 unread of 12");
-	leave(t);
+	fixture_leave(t);
 }
 
 static void deleting_for_ever_asks_and_means_no(void **state)
@@ -201,7 +157,7 @@ static void deleting_for_ever_asks_and_means_no(void **state)
 	struct term *t;
 
 	begin(f, "");
-	t = start(f, 24, 80, NULL);
+	t = fixture_start(f, 24, 80, NULL);
 	term_wait(t, "12 unread of 12");
 	term_type(t, "D");
 	term_wait(t, "Delete 1 message for ever? y/n");
@@ -229,7 +185,7 @@ static void deleting_for_ever_asks_and_means_no(void **state)
 	term_wait(t, "No messages here.");
 	term_type(t, "gi");
 	term_wait(t, "8 unread of 8");
-	leave(t);
+	fixture_leave(t);
 }
 
 static void folders_are_made_filed_into_renamed_and_deleted(void **state)
@@ -238,7 +194,7 @@ static void folders_are_made_filed_into_renamed_and_deleted(void **state)
 	struct term *t;
 
 	begin(f, "");
-	t = start(f, 24, 100, NULL);
+	t = fixture_start(f, 24, 100, NULL);
 	term_wait(t, "12 unread of 12");
 	term_type(t, "szzz");
 	term_wait(t, "No folder fits. Esc, then :create-folder makes one.");
@@ -278,7 +234,7 @@ static void folders_are_made_filed_into_renamed_and_deleted(void **state)
 	term_wait(t, "10 unread of 10");
 	term_type(t, ":delete-folder\r");
 	term_wait(t, "Inbox belongs to every account: it stays.");
-	leave(t);
+	fixture_leave(t);
 }
 
 static void marks_are_undone_and_the_reader_goes_on(void **state)
@@ -287,7 +243,7 @@ static void marks_are_undone_and_the_reader_goes_on(void **state)
 	struct term *t;
 
 	begin(f, "");
-	t = start(f, 24, 80, NULL);
+	t = fixture_start(f, 24, 80, NULL);
 	term_wait(t, "12 unread of 12");
 	term_type(t, "U");
 	term_wait(t, "11 unread of 12");
@@ -312,7 +268,7 @@ static void marks_are_undone_and_the_reader_goes_on(void **state)
 	term_type(t, "q");
 	term_wait(t, "letter 12");
 	term_wait(t, " !   "); /* its mark came along */
-	leave(t);
+	fixture_leave(t);
 }
 
 static void the_smallest_window_asks_and_undoes_in_spanish(void **state)
@@ -321,7 +277,7 @@ static void the_smallest_window_asks_and_undoes_in_spanish(void **state)
 	struct term *t;
 
 	begin(f, "");
-	t = start(f, 12, 40, (const char *const[]){"LANG=es_ES.UTF-8", NULL});
+	t = fixture_start(f, 12, 40, (const char *const[]){"LANG=es_ES.UTF-8", NULL});
 	term_wait(t, "Eva 12");
 	term_type(t, "d");
 	term_wait(t, "Movido 1 mensaje a Papelera");
@@ -336,7 +292,7 @@ static void the_smallest_window_asks_and_undoes_in_spanish(void **state)
 	term_wait_gone(t, "Eva 12");
 	term_type(t, ":archivar\r");
 	term_wait_gone(t, "Eva 11");
-	leave(t);
+	fixture_leave(t);
 }
 
 /* --- on the server ---------------------------------------------------------------------------- */
@@ -379,7 +335,7 @@ static void what_is_deleted_on_the_server_comes_back(void **state)
 	struct term *t;
 
 	begin_imap(f);
-	t = start(f, 24, 80, NULL);
+	t = fixture_start(f, 24, 80, NULL);
 	term_wait(t, "1 unread of 12");
 	term_type(t, "j\033[3~"); /* the delete key */
 	term_wait(t, "Moved 1 message to Trash.  u undo");
@@ -405,10 +361,10 @@ static void what_is_deleted_on_the_server_comes_back(void **state)
 	assert_int_equal(on_server(f, "inbox"), 12);
 	term_type(t, "u");
 	term_wait(t, "Nothing to undo.");
-	leave(t);
-	t = start(f, 24, 80, NULL);
+	fixture_leave(t);
+	t = fixture_start(f, 24, 80, NULL);
 	term_wait(t, "1 unread of 12");
-	leave(t);
+	fixture_leave(t);
 }
 
 static void the_servers_trash_is_emptied(void **state)
@@ -417,7 +373,7 @@ static void the_servers_trash_is_emptied(void **state)
 	struct term *t;
 
 	begin_imap(f);
-	t = start(f, 24, 80, NULL);
+	t = fixture_start(f, 24, 80, NULL);
 	term_wait(t, "1 unread of 12");
 	term_type(t, "Dy");
 	term_wait(t, "Deleted 1 message for ever.");
@@ -432,7 +388,7 @@ static void the_servers_trash_is_emptied(void **state)
 	assert_int_equal(on_server(f, "inbox"), 8);
 	term_type(t, "gt");
 	term_wait(t, "No messages here.");
-	leave(t);
+	fixture_leave(t);
 }
 
 static void folders_of_the_server_are_made_renamed_and_deleted(void **state)
@@ -441,7 +397,7 @@ static void folders_of_the_server_are_made_renamed_and_deleted(void **state)
 	struct term *t;
 
 	begin_imap(f);
-	t = start(f, 24, 100, NULL);
+	t = fixture_start(f, 24, 100, NULL);
 	term_wait(t, "1 unread of 12");
 	term_type(t, ":create-folder A\303\261o nuevo\r");
 	term_wait(t, "The folder A\303\261o nuevo is there.");
@@ -467,7 +423,7 @@ static void folders_of_the_server_are_made_renamed_and_deleted(void **state)
 	term_wait(t, "Casa > Inbox");
 	term_wait_gone(t, "   Viejo");
 	term_wait(t, "1 unread of 12");
-	leave(t);
+	fixture_leave(t);
 }
 
 /* --- files ------------------------------------------------------------------------------------ */
@@ -483,7 +439,7 @@ static void names_of_files_are_completed(void **state)
 	file = g_build_filename(dir, "letters.mbox", NULL);
 	assert_int_equal(g_mkdir(dir, 0700), 0);
 	assert_true(g_file_set_contents(file, "", 0, NULL));
-	t = start(f, 24, 80, NULL);
+	t = fixture_start(f, 24, 80, NULL);
 	term_wait(t, "12 unread of 12");
 	term_type(t, ":import ~/ol");
 	term_wait(t, "  ~/old mail/"); /* looked up beside the screen */
@@ -494,32 +450,38 @@ static void names_of_files_are_completed(void **state)
 	term_type(t, "\033");
 	term_type(t, ":account tra\t\r");
 	term_wait(t, "Trabajo > Inbox");
-	leave(t);
+	fixture_leave(t);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(copies_go_only_after_a_yes, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_yes_frees_the_servers_space, setup, teardown),
 		cmocka_unit_test_setup_teardown(
-			the_question_fits_the_smallest_windows, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_server_and_its_date_are_told, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_is_deleted_comes_back, setup, teardown),
+			copies_go_only_after_a_yes, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			deleting_for_ever_asks_and_means_no, setup, teardown),
+			a_yes_frees_the_servers_space, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			folders_are_made_filed_into_renamed_and_deleted, setup, teardown),
+			the_question_fits_the_smallest_windows, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			marks_are_undone_and_the_reader_goes_on, setup, teardown),
+			the_server_and_its_date_are_told, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			the_smallest_window_asks_and_undoes_in_spanish, setup, teardown),
+			what_is_deleted_comes_back, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			what_is_deleted_on_the_server_comes_back, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_servers_trash_is_emptied, setup, teardown),
+			deleting_for_ever_asks_and_means_no, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(folders_are_made_filed_into_renamed_and_deleted,
+			fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			folders_of_the_server_are_made_renamed_and_deleted, setup, teardown),
-		cmocka_unit_test_setup_teardown(names_of_files_are_completed, setup, teardown),
+			marks_are_undone_and_the_reader_goes_on, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(the_smallest_window_asks_and_undoes_in_spanish,
+			fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			what_is_deleted_on_the_server_comes_back, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			the_servers_trash_is_emptied, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(folders_of_the_server_are_made_renamed_and_deleted,
+			fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			names_of_files_are_completed, fixture_setup, fixture_teardown),
 	};
 
 	if (server_is_missing()) {

@@ -1,53 +1,15 @@
 /* Jumps in folders of which most is not known yet: what is jumped to is there at once. */
-#include "tests/tui/server.h"
-#include "tests/tui/term.h"
-
-struct fixture {
-	struct server *s;
-	struct stopper fake;
-	char *home;
-	struct term *t;
-};
-
-static int setup(void **state)
-{
-	*state = g_new0(struct fixture, 1);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	if (f->t != NULL)
-		term_free(f->t);
-	if (f->s != NULL)
-		server_stop(f->s);
-	stopper_end(&f->fake);
-	if (f->home != NULL)
-		check_remove_dir(f->home);
-	g_free(f->home);
-	g_free(f);
-	return 0;
-}
+#include "tests/tui/fixture.h"
 
 static struct term *begin(struct fixture *f, int port, const char *more)
 {
-	const char *none[] = {NULL};
 	g_autofree char *rc = NULL;
 
 	rc = g_strdup_printf("[account \"Casa\"]\nprotocol = imap\nserver = localhost:%d\n"
 			     "user = ana\npassword = secret\naddress = ana@example.org\n%s",
 		port, more);
 	f->home = term_home(rc);
-	f->t = term_start(24, 100, f->home, none, NULL);
-	return f->t;
-}
-
-static void leave(struct term *t)
-{
-	term_type(t, "q");
-	assert_int_equal(term_exit(t, 1000), 0);
+	return fixture_start(f, 24, 100, NULL);
 }
 
 /* A million messages take the background minutes. */
@@ -71,7 +33,7 @@ static void the_end_of_a_million_is_one_round_trip_away(void **state)
 	term_wait_row(t, 1, "letter 1000000");
 	term_type(t, "G");
 	term_wait_row(t, 20, "letter 1");
-	leave(t);
+	fixture_leave(t);
 }
 
 static const struct server_folder folders[] = {{"INBOX", 6000, 20}, {0}};
@@ -105,10 +67,10 @@ static void rows_jumped_to_are_like_any_other(void **state)
 	term_wait_row(t, 20, "letter 1");
 	term_type(t, "gg");
 	term_wait_row(t, 1, "letter 6000");
-	leave(t);
+	fixture_leave(t);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
 {
