@@ -4,7 +4,8 @@
 usage: bench.py [--count N] [--huge N] [--runs N] [--only mbox|imap|pop|keys]
 
 An mbox and an IMAP folder of N messages (100,000): seconds from the start of the process to the
-newest rows on the screen, first time and again; resident memory; bytes received and round trips.
+newest rows on the screen, first time and again; resident memory; bytes received and round trips; of
+the IMAP folder also a jump to the oldest message, right after the first open, and a search by subject.
 A POP3 maildrop of 10,000: seconds until all is durable here, beside mpop and the bare protocol.
 Needs python3-pyte; mutt, alpine and aerc are measured where they are installed.  Writes below the
 build folder only (bench/), made on demand.
@@ -39,6 +40,8 @@ WORDS = ("report meeting invoice lunch draft release patch holiday photos budget
          "answer train ticket garden river window paper signal number morning evening").split()
 NAMES = ["Marta Ibáñez", "Pedro Gómez", "Lucía Fernández", "Ana Ruiz", "Wei Wang", "John Smith"]
 START = 1600000000
+OLDEST, SOUGHT = r"number 0000000", "0000123"
+TO_OLDEST = {"mutt": "=", "aerc": "G"}
 
 
 def message(i, rng, median=2000):
@@ -226,21 +229,33 @@ class Bench:
             mine = os.path.join(home, "buzon" + label.strip().replace(" ", ""))
             os.makedirs(mine)
             self.account(mine, proxy.port, server.ca_file)
-            first = []
+            first, jumps = [], []
             for i in range(self.o.runs):
                 shutil.rmtree(os.path.join(mine, "cache"), ignore_errors=True)
                 proxy.reset()
                 took, tty = self.run([self.buzon], self.env(mine), [("wait", newest)])
                 first.append(took)
                 down, turns = proxy.down, proxy.turns
+                jumps.append(self.after(tty, "G", OLDEST))
                 if i == self.o.runs - 1 and not label:
                     self.filled(tty, mine, what, count)
                 tty.close()
             self.median(what + label + ", first open", "buzon", first)
+            self.median(what + label + ", then to the oldest", "buzon", jumps)
             self.add(what + label + ", received by then", "buzon", down / 1024, "KiB")
             self.add(what + label + ", turns (TLS included)", "buzon", turns, "turns")
             again = [self.timed([self.buzon], self.env(mine), newest) for _ in range(self.o.runs)]
             self.median(what + label + ", opened again", "buzon", again)
+            if not label:
+                _, tty = self.run([self.buzon], self.env(mine), [("wait", newest)])
+                self.add(what + ", search by subject", "buzon",
+                         self.after(tty, f"lsubject:{SOUGHT}\r", rf"1 of (.|\n)*number {SOUGHT}"))
+                tty.close()
+
+    @staticmethod
+    def after(tty, keys, pattern):
+        tty.send(keys)
+        return tty.wait(pattern, 90)
 
     def imap_peers(self, server, home, what, newest):
         proxy = Proxy(server.ports["imaps"])
@@ -256,6 +271,11 @@ class Bench:
                 if again == "first open":
                     self.add(what + ", received by then", peer, proxy.down / 1024, "KiB")
                     self.add(what + ", memory once filled", peer, tty.memory("VmRSS"), "MiB RSS")
+                    if peer in TO_OLDEST:
+                        self.add(what + ", then to the oldest", peer, self.after(tty, TO_OLDEST[peer], OLDEST))
+                elif peer == "mutt":
+                    self.add(what + ", search by subject", peer,
+                             self.after(tty, f"l~s {SOUGHT}\r", rf"number {SOUGHT}"))
                 tty.close()
 
     def mutt_imap(self, home, port, ca, newest):
