@@ -176,29 +176,30 @@ void imap_sparse_expunged(struct bz_backend *b, uint32_t number)
 }
 
 /* Both ascend; so many UIDs lie below in what is gone. */
+/* UIDs ascend in both. */
 void imap_sparse_vanished(struct bz_backend *b, const GArray *ranges)
 {
 	struct imap_sparse *s = &b->sparse;
+	const struct imap_range *range = (const struct imap_range *)(void *)ranges->data;
 	uint64_t below = 0;
-	guint k = 0;
+	guint kept = 0;
 
 	if (!is_selected(b))
 		return;
 	s->is_shifted = true;
-	for (guint i = 0; i < s->places->len;) {
-		struct place *place = place_at(s, i);
-		const struct imap_range *range = &g_array_index(ranges, struct imap_range, k);
+	for (guint i = 0, k = 0; i < s->places->len; i++) {
+		struct place place = *place_at(s, i);
 
-		if (k < ranges->len && range->high < place->uid) {
-			below += (uint64_t)range->high - range->low + 1;
-			k++;
-		} else if (k < ranges->len && range->low <= place->uid) {
-			leave(s, i);
-		} else {
-			place->number -= (uint32_t)MIN(below, place->number - 1);
-			i++;
+		for (; k < ranges->len && range[k].high < place.uid; k++)
+			below += (uint64_t)range[k].high - range[k].low + 1;
+		if (k < ranges->len && range[k].low <= place.uid) {
+			g_array_append_val(s->gone, place.uid);
+			continue;
 		}
+		place.number -= (uint32_t)MIN(below, place.number - 1);
+		*place_at(s, kept++) = place;
 	}
+	g_array_set_size(s->places, kept);
 }
 
 void imap_sparse_follow(struct bz_backend *b)
