@@ -127,6 +127,22 @@ static int find_state(struct bz_localbind *bind, const GArray *list, enum bz_loc
 	return found;
 }
 
+/* Rather than one that was taken for another program's, the one that was downloaded and then missed
+ * by such a walk. */
+static int missed_before(struct bz_localbind *bind, const GArray *list, int found)
+{
+	const struct bz_local *local = &g_array_index(list, struct bz_local, (guint)found);
+	int missing;
+
+	if (list->len < 2 || local->state != BZ_LOCAL_HERE || was_downloaded(bind, local))
+		return found;
+	missing = find_state(bind, list, BZ_LOCAL_MISSING);
+	if (missing < 0)
+		return found;
+	local = &g_array_index(list, struct bz_local, (guint)missing);
+	return was_downloaded(bind, local) ? missing : found;
+}
+
 static int choose(struct bz_localbind *bind, const GArray *list, bool marked)
 {
 	static const enum bz_local_state plain[] = {BZ_LOCAL_HERE, BZ_LOCAL_REMOVED,
@@ -139,7 +155,7 @@ static int choose(struct bz_localbind *bind, const GArray *list, bool marked)
 
 	for (size_t i = 0; i < n && found < 0; i++)
 		found = find_state(bind, list, order[i]);
-	return found;
+	return found >= 0 && !marked ? missed_before(bind, list, found) : found;
 }
 
 /* What another program changed since wins. */

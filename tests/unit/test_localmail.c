@@ -603,9 +603,9 @@ static void another_programs_rewriting_keeps_identities(void **state)
 
 /* Another program wrote the file anew during a walk, which met a message in its old place and in
  * its new one: what came from the server is not the one that is missed. */
-static void a_message_met_twice_is_the_one_that_was_downloaded(void **state)
+/* state: of the one that was downloaded, as a walk over a file that was being rewritten left it. */
+static void look_at_twins(struct fixture *f, enum bz_local_state state)
 {
-	struct fixture *f = *state;
 	struct bz_local local;
 	uint32_t two, twin;
 
@@ -615,12 +615,23 @@ static void a_message_met_twice_is_the_one_that_was_downloaded(void **state)
 	assert_int_equal(bz_store_local_get(f->store, two, &local, NULL, NULL), 0);
 	assert_int_equal(
 		bz_store_local_adopt(f->store, "INBOX", local.digest, 0, 0, &twin, NULL), 0);
+	assert_int_equal(bz_store_local_set_state(f->store, two, state, NULL), 0);
 	look_with_new_cache(f);
 	assert_list(f, "INBOX", "3* 2* 1*");
 	assert_int_equal(ref_of(f, "INBOX", 2).uid, two);
 	assert_int_equal(bz_store_local_get(f->store, two, &local, NULL, NULL), 0);
 	assert_int_equal(local.state, BZ_LOCAL_HERE);
 	assert_int_equal(bz_store_local_get(f->store, twin, &local, NULL, NULL), 1);
+}
+
+static void a_message_met_twice_is_the_one_that_was_downloaded(void **state)
+{
+	look_at_twins(*state, BZ_LOCAL_HERE);
+}
+
+static void a_message_missed_and_met_again_is_the_one_that_was_downloaded(void **state)
+{
+	look_at_twins(*state, BZ_LOCAL_MISSING);
 }
 
 static void replace_in_file(struct fixture *f, const char *old, const char *new)
@@ -755,15 +766,13 @@ static void what_is_done_before_a_walk_is_done(void **state)
 	assert_list(f, "Old", "3* 1*");
 	assert_int_equal(bz_localmail_rename_folder(f->mail, &f->job, "Old", "Year", &err), 0);
 	flagged.folder = moved.folder = id_of(f, "Year");
-	assert_int_equal(bz_localmail_set_flags(
-				 f->mail, &f->job, &flagged, 1, BZ_FLAG_FLAGGED, 0, &err),
-		0);
+	assert_int_equal(
+		bz_localmail_set_flags(f->mail, &f->job, &flagged, 1, BZ_FLAG_FLAGGED, 0, &err), 0);
 	assert_list(f, "Year", "3* 1*!");
 	assert_int_equal(bz_localmail_rename_folder(f->mail, &f->job, "Year", "Old", &err), 0);
 	moved.folder = id_of(f, "Old");
-	assert_int_equal(bz_localmail_move(
-				 f->mail, &f->job, &moved, 1, "INBOX", false, NULL, &err),
-		0);
+	assert_int_equal(
+		bz_localmail_move(f->mail, &f->job, &moved, 1, "INBOX", false, NULL, &err), 0);
 	assert_list(f, "INBOX", "3* 2*");
 	assert_int_equal(bz_localmail_rename_folder(f->mail, &f->job, "Old", "Year", &err), 0);
 	flagged.folder = id_of(f, "Year");
@@ -1095,6 +1104,7 @@ int main(void)
 		CASE(a_large_message_moves_whole),
 		CASE(another_programs_rewriting_keeps_identities),
 		CASE(a_message_met_twice_is_the_one_that_was_downloaded),
+		CASE(a_message_missed_and_met_again_is_the_one_that_was_downloaded),
 		CASE(flags_of_both_sides_are_one),
 		CASE(a_flag_set_meanwhile_is_kept),
 		CASE(a_mark_taken_off_brings_a_message_back),
