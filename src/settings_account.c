@@ -133,24 +133,25 @@ static void read_user(struct bz_reading *r, const struct bz_section *s, struct b
 enum { NO_WORD = -1 };
 
 /* One of names (NULL at the end), or how many they are where it is a number of days; else NO_WORD,
- * where one of names is near with the fault noted (*told). */
+ * and the fault is noted: by the one of names that is near, or by may_be, a format for the key's
+ * name and value. */
 static int word_or_days(struct bz_reading *r, const struct bz_key *k, const char *const *names,
-	unsigned *days, bool *told)
+	unsigned *days, const char *may_be)
 {
 	const char *near;
 	int i = 0;
 
-	*told = true;
 	for (; names[i] != NULL; i++)
 		if (strcmp(k->value, names[i]) == 0)
 			return i;
 	if (bz_units_days(k->value, days))
 		return i;
 	near = bz_nearest(k->value, names);
-	*told = near != NULL;
 	if (near != NULL)
 		bz_problem_add(r, k->line, _("\"%s\" cannot be \"%s\"; did you mean \"%s\"?"),
 			k->name, k->value, near);
+	else
+		bz_problem_add(r, k->line, may_be, k->name, k->value);
 	return NO_WORD;
 }
 
@@ -160,20 +161,16 @@ static void read_leave(struct bz_reading *r, const struct bz_section *s, struct 
 	static const enum bz_leave means[] = {
 		BZ_LEAVE_FOREVER, BZ_LEAVE_UNTIL_DELETED, BZ_LEAVE_NONE, BZ_LEAVE_DAYS};
 	const struct bz_key *k = bz_section_find(s, "leave-on-server");
-	bool told;
 	int i;
 
 	a->leave_given = k != NULL;
 	if (k == NULL)
 		return;
-	i = word_or_days(r, k, names, &a->leave_days, &told);
+	i = word_or_days(r, k, names, &a->leave_days,
+		_("\"%s\" cannot be \"%s\"; write forever, until-deleted, none, or days: "
+		  "30d"));
 	if (i != NO_WORD)
 		a->leave = means[i];
-	else if (!told)
-		bz_problem_add(r, k->line,
-			_("\"%s\" cannot be \"%s\"; write forever, until-deleted, none, or days: "
-			  "30d"),
-			k->name, k->value);
 }
 
 static void read_check(struct bz_reading *r, const struct bz_section *s, struct bz_account *a)
@@ -229,18 +226,14 @@ static void read_keep(struct bz_reading *r, const struct bz_section *s, struct b
 	static const char *const names[] = {"all", "seen", NULL};
 	static const enum bz_keep means[] = {BZ_KEEP_ALL, BZ_KEEP_SEEN, BZ_KEEP_DAYS};
 	const struct bz_key *k = bz_section_find(s, "keep");
-	bool told;
 	int i;
 
 	if (k == NULL)
 		return;
-	i = word_or_days(r, k, names, &a->keep_days, &told);
+	i = word_or_days(r, k, names, &a->keep_days,
+		_("\"%s\" cannot be \"%s\"; write all, seen, or days: 90d"));
 	if (i != NO_WORD)
 		a->keep = means[i];
-	else if (!told)
-		bz_problem_add(r, k->line,
-			_("\"%s\" cannot be \"%s\"; write all, seen, or days: 90d"), k->name,
-			k->value);
 }
 
 static void read_keep_bodies(struct bz_reading *r, const struct bz_section *s, struct bz_account *a)
@@ -249,18 +242,14 @@ static void read_keep_bodies(struct bz_reading *r, const struct bz_section *s, s
 	static const enum bz_keep_bodies means[] = {
 		BZ_KEEP_BODIES_SEEN, BZ_KEEP_BODIES_ALL, BZ_KEEP_BODIES_DAYS};
 	const struct bz_key *k = bz_section_find(s, "keep-bodies");
-	bool told;
 	int i;
 
 	if (k == NULL)
 		return;
-	i = word_or_days(r, k, names, &a->keep_bodies_days, &told);
+	i = word_or_days(r, k, names, &a->keep_bodies_days,
+		_("\"%s\" cannot be \"%s\"; write seen, all, or days: 30d"));
 	if (i != NO_WORD)
 		a->keep_bodies = means[i];
-	else if (!told)
-		bz_problem_add(r, k->line,
-			_("\"%s\" cannot be \"%s\"; write seen, all, or days: 30d"), k->name,
-			k->value);
 	if (a->keep_bodies != BZ_KEEP_BODIES_SEEN && a->body_cache == 0)
 		bz_problem_add(r, k->line, _("\"%s\" has no room: \"body-cache\" is off"), k->name);
 }
